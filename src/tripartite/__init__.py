@@ -1,0 +1,1 @@
+"""Non-custodial 2-of-3 multisig escrow for Monero."""

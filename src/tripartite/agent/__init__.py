@@ -1,0 +1,1 @@
+"""One party: its identity key, its wallets, its journal and its consent."""

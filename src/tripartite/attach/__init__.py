@@ -1,0 +1,1 @@
+"""Agents that an operator runs for wallet RPCs registered by users."""

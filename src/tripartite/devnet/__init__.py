@@ -1,0 +1,1 @@
+"""A whole regtest network with wallets, coordinator and agents, in one call."""

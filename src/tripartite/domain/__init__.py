@@ -1,0 +1,1 @@
+"""What is true: pure decisions, standard library only (the curve check excepted)."""

@@ -1,0 +1,1 @@
+"""Clients of ``monerod`` and ``monero-wallet-rpc``, and the processes themselves."""

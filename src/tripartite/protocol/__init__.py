@@ -1,0 +1,1 @@
+"""The messages that parties exchange, and what each party must do next."""
