@@ -1,0 +1,174 @@
+"""What stands in the body of each kind of message.
+
+    propose               terms (open part), details {hash, sealed}
+    accept                proposal (hash of that envelope), details {hash, sealed}
+    sign_terms            –           the signature covers contract_id
+    cancel                reason
+    key_exchange          sealed {multisig_info}
+    attest                address, transcript
+    key_exchange_restart  reason
+    deposit_report        confirmed, pending, locked (piconero as text), height
+    release, refund       –           the terms say who gets how much
+    payout_info           sealed {multisig_info}
+    payout_txset          sealed {txset}
+    payout_broadcast      txid, tx (the signed transaction, which is public now)
+    payout_restart        reason
+
+Reasons are short codes for programs, not prose: prose is sealed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from tripartite.domain.deposits import Report
+from tripartite.domain.errors import Refused
+from tripartite.domain.money import parse_piconero
+from tripartite.protocol.agreement import Agreement, BodyMalformed, details_hash
+from tripartite.protocol.canonical import Json
+from tripartite.protocol.envelope import Message, is_digest
+from tripartite.protocol.identity import Identity
+from tripartite.protocol.record import Attestation
+from tripartite.protocol.sealing import unseal
+
+_REASON: Final = re.compile(r"[a-z][a-z_]{0,63}")
+_HEX: Final = re.compile(r"(?:[0-9a-f]{2})+")
+
+
+class WrongProposal(Refused):
+    """This accepts another proposal than the one on record."""
+
+    code: ClassVar[str] = "wrong_proposal"
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """A payout that was handed to the network: its id and the whole signed transaction, in hex."""
+
+    txid: str
+    tx: str
+
+
+def read_proposal(message: Message) -> tuple[Agreement, str]:
+    """The open terms and the hash of the proposer's details."""
+    match message.body:
+        case {"terms": terms, "details": details, **rest} if not rest:
+            agreement = Agreement.from_json(terms)
+        case _:
+            raise _malformed(message)
+    if agreement.terms.escrow_id != message.escrow_id:
+        raise BodyMalformed("The terms name another escrow than the envelope.")
+    if agreement.terms.proposer is not message.role:
+        raise BodyMalformed("The terms name another proposer than the envelope.")
+    return agreement, details_hash(details)
+
+
+def read_accept(message: Message, *, proposal: str) -> str:
+    """The hash of the accepting party's details."""
+    match message.body:
+        case {"proposal": str(accepted), "details": details, **rest} if not rest:
+            if accepted != proposal:
+                raise WrongProposal("Accept the proposal that is on record for this escrow.")
+            return details_hash(details)
+        case _:
+            raise _malformed(message)
+
+
+def read_nothing(message: Message) -> None:
+    """Kinds that say all in their header."""
+    if message.body:
+        raise _malformed(message)
+
+
+def read_reason(message: Message) -> str:
+    """A short code."""
+    match message.body:
+        case {"reason": str(reason), **rest} if not rest and _REASON.fullmatch(reason):
+            return reason
+        case _:
+            raise _malformed(message)
+
+
+def read_sealed(message: Message) -> Mapping[str, Json]:
+    """The JWE, still closed."""
+    match message.body:
+        case {"sealed": Mapping() as sealed, **rest} if not rest:
+            return sealed
+        case _:
+            raise _malformed(message)
+
+
+def open_sealed(message: Message, field: str, *, reader: Identity) -> str:
+    """The one text ``field`` sealed in a key exchange or payout message.
+
+    Raises:
+        BodyMalformed: sealed content of another form.
+        NotSealedForMe, SealBroken: it can't be opened.
+    """
+    content = unseal(read_sealed(message), reader=reader, place=message.place)
+    value = content.get(field)
+    if len(content) != 1 or not isinstance(value, str):
+        raise BodyMalformed(f"A {message.kind.value} seals exactly one text, {field}.")
+    return value
+
+
+def read_attestation(message: Message) -> Attestation:
+    """The address and transcript hash that an agent saw."""
+    match message.body:
+        case {"address": str(address), "transcript": str(seen), **rest} if (
+            not rest and is_digest(seen)
+        ):
+            return Attestation(address=address, transcript=seen)
+        case _:
+            raise _malformed(message)
+
+
+def write_report(report: Report) -> dict[str, Json]:
+    """A deposit report as a body."""
+    return {
+        "confirmed": str(report.confirmed),
+        "pending": str(report.pending),
+        "locked": str(report.locked),
+        "height": report.height,
+    }
+
+
+def read_report(value: Mapping[str, Json]) -> Report:
+    """A deposit report from a body or a snapshot."""
+    match value:
+        case {
+            "confirmed": str(confirmed),
+            "pending": str(pending),
+            "locked": str(locked),
+            "height": int(height),
+            **rest,
+        } if not rest and not isinstance(height, bool):
+            return Report(
+                confirmed=parse_piconero(confirmed, zero_allowed=True),
+                pending=parse_piconero(pending, zero_allowed=True),
+                locked=parse_piconero(locked, zero_allowed=True),
+                height=height,
+            )
+        case _:
+            raise BodyMalformed("A deposit report has confirmed, pending, locked and height.")
+
+
+def read_broadcast(message: Message) -> Broadcast:
+    """The transaction that was handed to the network."""
+    match message.body:
+        case {"txid": str(txid), "tx": str(tx), **rest} if (
+            not rest and is_digest(txid) and _HEX.fullmatch(tx)
+        ):
+            return Broadcast(txid=txid, tx=tx)
+        case _:
+            raise _malformed(message)
+
+
+def _malformed(message: Message) -> BodyMalformed:
+    return BodyMalformed(
+        f"The body of a {message.kind.value} message has another form; see docs/protocol.md.",
+        kind=message.kind.value,
+    )

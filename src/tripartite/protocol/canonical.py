@@ -1,0 +1,86 @@
+"""One spelling for every JSON value: RFC 8785, without the numbers that JavaScript can't hold.
+
+Amounts are decimal strings; the only numbers are small whole ones. So two implementations always
+hash the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Final, TypeAlias, cast
+
+import rfc8785
+
+from tripartite.domain.errors import Refused
+
+Json: TypeAlias = None | bool | int | str | Sequence["Json"] | Mapping[str, "Json"]
+
+MAX_NUMBER: Final = 2**53 - 1
+"""The largest whole number that every JSON implementation reads exactly (RFC 7493, I-JSON)."""
+
+MAX_DEPTH: Final = 16
+
+
+class NotCanonical(Refused):
+    """This isn't canonical JSON."""
+
+    code: ClassVar[str] = "json_not_canonical"
+
+
+def canonical(value: Json) -> bytes:
+    """``value`` as canonical UTF-8 JSON.
+
+    Raises:
+        NotCanonical: a float, a number past ``MAX_NUMBER``, a lone surrogate or too deep a nesting.
+    """
+    _check(value, depth=0)
+    try:
+        # rfc8785 types its argument more narrowly (list, dict) than what it accepts.
+        return rfc8785.dumps(cast("dict[str, object]", value))  # type: ignore[arg-type]  # see above
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
+        raise NotCanonical("This value has no canonical JSON form.") from error
+
+
+def parse(data: bytes) -> Mapping[str, Json]:
+    """The JSON object in ``data``, which must be spelled canonically.
+
+    Raises:
+        NotCanonical: not JSON, not an object, or not in its one canonical spelling.
+    """
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise NotCanonical("This isn't JSON.") from error
+    if not isinstance(value, dict):
+        raise NotCanonical("A JSON object is expected here.")
+    if canonical(value) != data:
+        raise NotCanonical("This JSON isn't in its canonical spelling (RFC 8785).")
+    return value
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 of ``data`` in lower-case hexadecimal, the form of every hash in the protocol."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _check(value: Json, *, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise NotCanonical(f"JSON is nested deeper than {MAX_DEPTH} levels.")
+    match value:
+        case None | bool() | str():
+            return
+        case int():
+            if abs(value) > MAX_NUMBER:
+                raise NotCanonical("Numbers past 2^53 − 1 are written as decimal strings.")
+        case Mapping():
+            for key, inner in value.items():
+                if not isinstance(key, str):
+                    raise NotCanonical("Keys of JSON objects are strings.")
+                _check(inner, depth=depth + 1)
+        case Sequence():
+            for inner in value:
+                _check(inner, depth=depth + 1)
+        case _:
+            raise NotCanonical("Only null, booleans, whole numbers, strings, lists and objects.")

@@ -1,0 +1,165 @@
+"""What each party must do next, from the record alone.
+
+``next_step(record, role)`` is what that role's agent does by itself; None while it waits or a
+person has to decide. ``waiting_on(record)`` turns it round: who keeps the escrow from moving, and
+with what. Both sides use it: an agent to work, the coordinator to tell people whose turn it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tripartite.domain.key_exchange import Round, next_round
+from tripartite.domain.lifecycle import Event, Teller, is_open, open_moves
+from tripartite.domain.parties import Role
+from tripartite.protocol.record import (
+    PAYOUT_INFO_ROUND,
+    PAYOUT_TXSET_ROUND,
+    Payout,
+    Record,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptTerms:
+    """A person has to read the proposal and give their part of the terms."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignTerms:
+    """Sign the contract id, after checking everybody's sealed details."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyExchange:
+    """Speak in this round of this attempt."""
+
+    attempt: int
+    round: Round
+
+
+@dataclass(frozen=True, slots=True)
+class WatchDeposit:
+    """Report what the own wallet sees at the deposit address, whenever it changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportInfo:
+    """Export fresh multisig data for this payout attempt."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class BuildPayout:
+    """Import the cosigner's data and build the transaction that the contract asks for."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class CosignPayout:
+    """Import the builder's data, check the transaction, sign it and submit it."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class WatchPayout:
+    """Wait for the transaction's confirmations."""
+
+    txid: str
+
+
+Doing: TypeAlias = (
+    AcceptTerms
+    | SignTerms
+    | KeyExchange
+    | WatchDeposit
+    | ExportInfo
+    | BuildPayout
+    | CosignPayout
+    | WatchPayout
+)
+
+_WATCHERS = (Role.BUYER, Role.VENDOR)
+"""Whose wallets report the deposit. An escrow without a dispute costs its arbiter no work."""
+
+
+def next_step(record: Record, role: Role) -> Doing | None:
+    """What the agent of ``role`` has to do now; None if it is somebody else's turn.
+
+    ``AcceptTerms`` is the one answer that needs a person first.
+    """
+    state = record.state
+    if is_open(state, Event.TERMS_SIGNED, by=Teller.ALL_THREE):
+        return _agree(record, role)
+    keying = is_open(state, Event.KEY_EXCHANGE_STARTED, by=Teller(role.value))
+    if keying or is_open(state, Event.ADDRESS_ATTESTED, by=Teller.ALL_THREE):
+        due = next_round(role, record.exchange.keys())
+        return None if due is None else KeyExchange(record.attempt, due)
+    if record.payout is not None and is_open(
+        state, Event.PAYOUT_BROADCAST, by=Teller(role.value)
+    ):
+        return _pay_out(record.payout, role)
+    deposit = (Event.DEPOSIT_CONFIRMED, Event.DEPOSIT_VANISHED)
+    if role in _WATCHERS and any(is_open(state, e, by=Teller.WALLETS) for e in deposit):
+        return WatchDeposit()
+    return None
+
+
+def waiting_on(record: Record) -> tuple[tuple[Role, str], ...]:
+    """Who has to act, and the step's name in snake_case or the verb of a decision."""
+    steps = [(role, next_step(record, role)) for role in Role]
+    busy = tuple(
+        (role, step_name(step)) for role, step in steps if not isinstance(step, _PASSIVE)
+    )
+    if busy or any(isinstance(step, WatchPayout) for _, step in steps):
+        return busy
+    if is_open(record.state, Event.DEPOSIT_CONFIRMED, by=Teller.WALLETS):
+        return ((Role.BUYER, "deposit"),)
+    return tuple(
+        (role, verb)
+        for role, event in _DECIDERS
+        if event in open_moves(record.state, role) and (verb := event.verb) is not None
+    )
+
+
+_PASSIVE = (type(None), WatchDeposit, WatchPayout)
+
+_DECIDERS = (
+    (Role.BUYER, Event.RELEASE_SIGNED),
+    (Role.ARBITER, Event.RULED_SPLIT),
+)
+"""Whose decision ends the wait when no agent has anything to do."""
+
+
+def step_name(step: Doing | None) -> str:
+    """A step's name for people and programs, such as ``build_payout``."""
+    words = type(step).__name__
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in words).lstrip("_")
+
+
+def _agree(record: Record, role: Role) -> Doing | None:
+    if role not in record.details:
+        return AcceptTerms()
+    if record.contract_id is not None and role not in record.signed:
+        return SignTerms()
+    return None
+
+
+def _pay_out(payout: Payout, role: Role) -> Doing | None:
+    if payout.txid is not None:
+        return WatchPayout(payout.txid)
+    if role not in payout.signers:
+        return None
+    if (PAYOUT_INFO_ROUND, role) not in payout.said:
+        return ExportInfo(payout.attempt)
+    exported = all((PAYOUT_INFO_ROUND, signer) in payout.said for signer in payout.signers)
+    built = (PAYOUT_TXSET_ROUND, payout.builder) in payout.said
+    if role is payout.builder and exported and not built:
+        return BuildPayout(payout.attempt)
+    if role is payout.cosigner and built:
+        return CosignPayout(payout.attempt)
+    return None

@@ -1,0 +1,86 @@
+"""A record as plain JSON, for storage. Not part of the protocol: it never travels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from tripartite.domain.key_exchange import Round
+from tripartite.domain.lifecycle import Event, State
+from tripartite.domain.parties import Role
+from tripartite.protocol.agreement import Agreement
+from tripartite.protocol.bodies import read_report, write_report
+from tripartite.protocol.canonical import Json
+from tripartite.protocol.record import Attestation, Head, Payout, Record
+
+
+def to_json(record: Record) -> dict[str, Json]:
+    """Everything in ``record`` as plain values."""
+    payout = record.payout
+    return {
+        "agreement": record.agreement.to_json(),
+        "proposal": record.proposal,
+        "state": record.state.value,
+        "heads": {role.value: [head.seq, head.digest] for role, head in record.heads.items()},
+        "details": {role.value: hashed for role, hashed in record.details.items()},
+        "contract_id": record.contract_id,
+        "signed": [role.value for role in Role if role in record.signed],
+        "attempt": record.attempt,
+        "exchange": [[int(r), role.value, d] for (r, role), d in record.exchange.items()],
+        "attested": {role.value: [a.address, a.transcript] for role, a in record.attested.items()},
+        "address": record.address,
+        "reports": {role.value: write_report(report) for role, report in record.reports.items()},
+        "payout": None
+        if payout is None
+        else {
+            "event": payout.event.value,
+            "builder": payout.builder.value,
+            "cosigner": payout.cosigner.value,
+            "attempt": payout.attempt,
+            "said": [[r, role.value, d] for (r, role), d in payout.said.items()],
+            "txid": payout.txid,
+        },
+    }
+
+
+
+def from_json(value: Mapping[str, Json]) -> Record:
+    """Read what ``to_json`` wrote.
+
+    A snapshot comes from this process's own database, never from outside: a wrong shape is a
+    broken disk or a bug, and surfaces as ``KeyError``, ``TypeError`` or ``ValueError``.
+    """
+    heads = cast("Mapping[str, tuple[int, str]]", value["heads"])
+    details = cast("Mapping[str, str]", value["details"])
+    exchange = cast("list[tuple[int, str, str]]", value["exchange"])
+    attested = cast("Mapping[str, tuple[str, str]]", value["attested"])
+    reports = cast("Mapping[str, Mapping[str, Json]]", value["reports"])
+    return Record(
+        agreement=Agreement.from_json(value["agreement"]),
+        proposal=cast("str", value["proposal"]),
+        state=State(cast("str", value["state"])),
+        heads={Role(role): Head(seq, digest) for role, (seq, digest) in heads.items()},
+        details={Role(role): hashed for role, hashed in details.items()},
+        contract_id=cast("str | None", value["contract_id"]),
+        signed=frozenset(Role(role) for role in cast("list[str]", value["signed"])),
+        attempt=cast("int", value["attempt"]),
+        exchange={(Round(r), Role(role)): digest for r, role, digest in exchange},
+        attested={Role(role): Attestation(*seen) for role, seen in attested.items()},
+        address=cast("str | None", value["address"]),
+        reports={Role(role): read_report(report) for role, report in reports.items()},
+        payout=_payout(cast("Mapping[str, Json] | None", value["payout"])),
+    )
+
+
+def _payout(value: Mapping[str, Json] | None) -> Payout | None:
+    if value is None:
+        return None
+    said = cast("list[tuple[int, str, str]]", value["said"])
+    return Payout(
+        event=Event(cast("str", value["event"])),
+        builder=Role(cast("str", value["builder"])),
+        cosigner=Role(cast("str", value["cosigner"])),
+        attempt=cast("int", value["attempt"]),
+        said={(r, Role(role)): digest for r, role, digest in said},
+        txid=cast("str | None", value["txid"]),
+    )
