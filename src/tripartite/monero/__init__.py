@@ -1,1 +1,1 @@
-"""Clients of ``monerod`` and ``monero-wallet-rpc``, and the processes themselves."""
+"""Clients of Monero's own daemons, and the means to run them."""

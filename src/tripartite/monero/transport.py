@@ -1,0 +1,176 @@
+"""One HTTP connection to one daemon.
+
+Monero's digest nonces are bound to a connection, and a wallet-rpc answers one request at a time:
+so one client keeps one connection, and a lock lets one call through at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx2
+
+from tripartite.domain.secrets import Secret
+from tripartite.monero.answers import Answer
+from tripartite.monero.errors import (
+    ProxyUnsuitable,
+    RpcAnswerUnreadable,
+    RpcConnectionLost,
+    RpcTimedOut,
+    RpcUnreachable,
+    RpcUrlInvalid,
+    WrongCredentials,
+    error_of,
+)
+
+# Monero's HTTP server drops an idle connection after some minutes; letting go first means a
+# call never races with that.
+_IDLE_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """User and password of a daemon's ``--rpc-login``."""
+
+    user: str
+    password: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds to wait: to connect, for a light answer, for a heavy one.
+
+    Heavy calls make keys, scan blocks or build transactions. A wallet-rpc that is busy with one
+    makes the next wait, so a light call is given time too.
+    """
+
+    connect: float = 10.0
+    light: float = 30.0
+    heavy: float = 300.0
+
+
+class Channel:
+    """The connection to the daemon at ``url``; safe to share between threads."""
+
+    def __init__(
+        self,
+        url: str,
+        login: Login | None,
+        *,
+        proxy: str | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        """Nothing is sent yet. ``proxy`` is ``socks5h://[user:password@]host:port``.
+
+        Raises RpcUrlInvalid or ProxyUnsuitable.
+        """
+        self._timeouts = timeouts or Timeouts()
+        self._url = _checked_url(url)
+        self._lock = threading.Lock()
+        self._client = httpx2.Client(
+            auth=httpx2.DigestAuth(login.user, login.password.reveal()) if login else None,
+            proxy=_checked_proxy(proxy),
+            # Neither proxies nor .netrc of the surroundings: what we connect to is given above.
+            trust_env=False,
+            limits=httpx2.Limits(
+                max_connections=1, max_keepalive_connections=1, keepalive_expiry=_IDLE_SECONDS
+            ),
+        )
+
+    def call(self, method: str, params: dict[str, object], *, heavy: bool = False) -> Answer:
+        """The result of a JSON-RPC method.
+
+        Raises what ``error_of`` makes of the daemon's error, and the errors of ``post``.
+        """
+        body: dict[str, object] = {"jsonrpc": "2.0", "id": "0", "method": method, "params": params}
+        answer = self.post("/json_rpc", body, method=method, heavy=heavy)
+        if "error" in answer.fields:
+            error = answer.part("error")
+            raise error_of(method, error.integer("code"), error.text("message", ""))
+        return answer.part("result")
+
+    def post(
+        self, path: str, body: dict[str, object], *, method: str = "", heavy: bool = False
+    ) -> Answer:
+        """The JSON object that ``path`` answers with.
+
+        Raises WrongCredentials, RpcUnreachable (nothing was asked), RpcTimedOut or
+        RpcConnectionLost (it may have been carried out), RpcAnswerUnreadable.
+        """
+        name = method or path.strip("/")
+        read = self._timeouts.heavy if heavy else self._timeouts.light
+        timeout = httpx2.Timeout(read, connect=self._timeouts.connect, pool=None)
+        with self._lock:
+            response = self._exchange(name, path, body, timeout)
+        if response.status_code == httpx2.codes.UNAUTHORIZED:
+            raise WrongCredentials("Give the user and password of the daemon's --rpc-login.")
+        if response.status_code != httpx2.codes.OK:
+            raise RpcAnswerUnreadable(
+                f"{name} was answered with HTTP status {response.status_code}. Check that the "
+                "address is a Monero daemon's.",
+                method=name,
+                status=response.status_code,
+            )
+        try:
+            value: object = json.loads(response.content)
+        except ValueError as error:
+            raise RpcAnswerUnreadable(f"{name} did not answer in JSON.", method=name) from error
+        return Answer.of(name, value)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._client.close()
+
+    def _exchange(
+        self, name: str, path: str, body: dict[str, object], timeout: httpx2.Timeout
+    ) -> httpx2.Response:
+        # The errors are raised without their cause: httpx2's repeat the request, whose body may
+        # hold a password.
+        try:
+            return self._client.post(self._url + path, json=body, timeout=timeout)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError):
+            raise RpcUnreachable(
+                "Check that the daemon runs, and its address and port.", method=name
+            ) from None
+        except httpx2.TimeoutException:
+            raise RpcTimedOut(
+                f"{name} took too long. Look at the wallet's state before asking again.",
+                method=name,
+            ) from None
+        except httpx2.TransportError:
+            raise RpcConnectionLost(
+                f"{name} was not answered. Look at the wallet's state before asking again.",
+                method=name,
+            ) from None
+
+
+def _checked_url(url: str) -> str:
+    """``url`` as ``scheme://host:port`` without path, user or password."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or port is None
+        or parts.path not in {"", "/"}
+        or parts.username is not None
+        or parts.query
+        or parts.fragment
+    ):
+        raise RpcUrlInvalid("Write it as http://host:port; the login is given apart.")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _checked_proxy(proxy: str | None) -> str | None:
+    # The h is what makes the proxy look names up: with plain socks5 it is up to the client, and
+    # a look-up outside Tor tells the network whom we talk to.
+    if proxy is not None and not proxy.startswith("socks5h://"):
+        raise ProxyUnsuitable("Write the proxy as socks5h://host:port.")
+    return proxy
