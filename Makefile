@@ -8,7 +8,6 @@ SHELL := /bin/bash
 BIN := .venv/bin
 # Directories that hold Python now; one that doesn't exist yet is no error.
 PYTHON_TREES := $(wildcard src tests scripts benchmarks)
-TYPED_TREES := $(sort $(dir $(wildcard src/*/*.py tests/*/*.py scripts/*.py benchmarks/*.py)))
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,8 +18,8 @@ setup: ## install everything the other verbs need (they call it themselves)
 check: setup ## formatting, lint, types, import contracts, generated docs, lock files
 	$(BIN)/ruff format --check $(PYTHON_TREES)
 	$(BIN)/ruff check $(PYTHON_TREES)
-	$(BIN)/mypy $(TYPED_TREES)
-	PYTHONPATH=. $(BIN)/lint-imports
+	$(BIN)/mypy $(PYTHON_TREES)
+	$(BIN)/lint-imports
 	$(BIN)/python scripts/generate_docs.py --check
 	$(BIN)/python scripts/check_locks.py
 
