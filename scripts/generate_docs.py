@@ -15,14 +15,12 @@ import inspect
 import os
 import pkgutil
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import tripartite
 from tripartite.domain import errors
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 SETTINGS: Final = "tripartite.coordinator.settings"

@@ -7,14 +7,11 @@ be allowed until somebody remembered to add it. This one starts from "none".
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final, cast
+from collections.abc import Iterable
+from typing import Final, cast
 
+from grimp import ImportGraph
 from importlinter import Contract, ContractCheck, fields, output
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from grimp import ImportGraph
 
 
 class StandardLibraryOnlyContract(Contract):
