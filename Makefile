@@ -1,0 +1,43 @@
+# Each verb does its own set-up; `make` alone lists them.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.PHONY: help setup check test demo docs bench lock
+
+BIN := .venv/bin
+# Directories that hold Python now; one that doesn't exist yet is no error.
+PYTHON_TREES := $(wildcard src tests scripts benchmarks)
+
+help: ## list these verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install everything the other verbs need (they call it themselves)
+	@scripts/setup
+
+check: setup ## formatting, lint, types, import contracts, generated docs, lock files
+	$(BIN)/ruff format --check $(PYTHON_TREES)
+	$(BIN)/ruff check $(PYTHON_TREES)
+	$(BIN)/mypy $(PYTHON_TREES)
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/generate_docs.py --check
+	$(BIN)/python scripts/check_locks.py
+
+test: setup ## all tests, the cheap ones first
+	$(BIN)/python -m pytest
+
+demo: setup ## one escrow on a regtest network, from signed terms to the confirmed payout
+	$(BIN)/tripartite demo
+
+docs: setup ## write the generated pages in docs/ anew
+	$(BIN)/python scripts/generate_docs.py
+
+bench: setup ## our figures beside those of the bare calls; writes build/bench.json
+	$(BIN)/python -m benchmarks
+
+# For those who change dependencies, so not in the list. Needs uv: see CONTRIBUTING.md.
+lock:
+	uv pip compile pyproject.toml --group dev --generate-hashes \
+		--no-emit-index-url --no-header -q -o requirements.lock
+	uv pip compile --group build -c requirements.lock --generate-hashes \
+		--no-emit-index-url --no-header -q -o requirements-build.lock
