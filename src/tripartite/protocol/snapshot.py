@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import cast
 
 from tripartite.domain.key_exchange import Round
@@ -10,7 +11,7 @@ from tripartite.domain.lifecycle import Event, State
 from tripartite.domain.parties import Role
 from tripartite.protocol.agreement import Agreement
 from tripartite.protocol.bodies import read_report, write_report
-from tripartite.protocol.canonical import Json
+from tripartite.protocol.canonical import Json, canonical, parse
 from tripartite.protocol.record import Attestation, Head, Payout, Record
 
 
@@ -18,7 +19,7 @@ def to_json(record: Record) -> dict[str, Json]:
     """Everything in ``record`` as plain values."""
     payout = record.payout
     return {
-        "agreement": record.agreement.to_json(),
+        "agreement": canonical(record.agreement.to_json()).decode(),
         "proposal": record.proposal,
         "state": record.state.value,
         "heads": {role.value: [head.seq, head.digest] for role, head in record.heads.items()},
@@ -56,7 +57,7 @@ def from_json(value: Mapping[str, Json]) -> Record:
     attested = cast("Mapping[str, tuple[str, str]]", value["attested"])
     reports = cast("Mapping[str, Mapping[str, Json]]", value["reports"])
     return Record(
-        agreement=Agreement.from_json(value["agreement"]),
+        agreement=_agreement(cast("str", value["agreement"])),
         proposal=cast("str", value["proposal"]),
         state=State(cast("str", value["state"])),
         heads={Role(role): Head(seq, digest) for role, (seq, digest) in heads.items()},
@@ -70,6 +71,12 @@ def from_json(value: Mapping[str, Json]) -> Record:
         reports={Role(role): read_report(report) for role, report in reports.items()},
         payout=_payout(cast("Mapping[str, Json] | None", value["payout"])),
     )
+
+
+@lru_cache(maxsize=4_096)
+def _agreement(text: str) -> Agreement:
+    """Terms never change: checking their keys once per process is enough."""
+    return Agreement.from_json(parse(text.encode()))
 
 
 def _payout(value: Mapping[str, Json] | None) -> Payout | None:
