@@ -226,6 +226,8 @@ def is_funded(reports: Mapping[Role, Report], amount_due: int, *, payer: Role = 
     if amount_due < 1:
         raise DepositInvalid(f"The amount due is {amount_due} piconero: it must be above 0.")
     witnesses = {role for role, report in reports.items() if report.confirmed >= amount_due}
+    # Among two different roles one never is the payer. The rule is spelt out all the same, so that
+    # it still holds if the number of witnesses is ever changed.
     return len(witnesses) >= 2 and bool(witnesses - {payer})
 
 

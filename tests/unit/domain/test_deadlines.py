@@ -76,11 +76,14 @@ def test_after_days_of_standstill_only_the_highest_stage_is_named() -> None:
 
 
 def test_a_payout_is_due_at_each_of_its_stages_and_then_no_more() -> None:
-    now: datetime | None = START
-    fired = []
-    while now is not None:
+    now = START
+    fired = [timedelta()]
+    for _ in range(4):
+        due = next_due(Waiting.PAYOUT, last_activity=START, now=now, durations=DEFAULT)
+        assert due is not None
+        now = due
         fired.append(now - START)
-        now = next_due(Waiting.PAYOUT, last_activity=START, now=now, durations=DEFAULT)
+    assert next_due(Waiting.PAYOUT, last_activity=START, now=now, durations=DEFAULT) is None
     assert fired == [0 * HOUR, 6 * HOUR, 12 * HOUR, 24 * HOUR, 48 * HOUR]
 
 

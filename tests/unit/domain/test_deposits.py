@@ -167,7 +167,9 @@ def test_a_deposit_that_a_reorganisation_put_back_into_the_pool_no_longer_counts
 
 def test_an_output_above_the_chain_is_unconfirmed() -> None:
     """The wallet has seen a block that the node it asks for the height hasn't."""
-    assert count(Output(TX, 0, AMOUNT, height=HEIGHT + 5)).pending == AMOUNT
+    early = Output(TX, 0, AMOUNT, height=HEIGHT + 5)
+    assert early.confirmations(HEIGHT) == 0
+    assert count(early).pending == AMOUNT
 
 
 def test_an_output_listed_in_pool_and_block_counts_once_as_in_the_pool() -> None:
