@@ -207,9 +207,8 @@ _PAY = (Effect.BUILD_PAYOUT, Effect.TELL_PARTIES)
 _TELL = (Effect.TELL_PARTIES,)
 
 
-def _rows() -> Iterable[Row]:
-    """The table, grouped as the escrow lives."""
-    # Terms and key exchange.
+def _rows_before_money() -> Iterable[Row]:
+    """Terms, key exchange, deposit."""
     yield Row(
         State.CREATED,
         Event.TERMS_SIGNED,
@@ -251,7 +250,10 @@ def _rows() -> Iterable[Row]:
         (*_PAY, Effect.RAISE_ALARM),
     )
 
-    # Consent. Each trader can always give the money to the other one.
+
+def _rows_with_money() -> Iterable[Row]:
+    """Consent, disputes, payouts."""
+    # Each trader can always give the money to the other one.
     for state in (State.FUNDED, State.DISPUTED):
         yield Row(state, Event.RELEASE_SIGNED, _BUYER, State.RELEASING, _PAY)
         yield Row(state, Event.REFUND_SIGNED, _VENDOR, State.REFUNDING, _PAY)
@@ -292,7 +294,10 @@ def _rows() -> Iterable[Row]:
         for confirmed, end in _CONFIRMED.items():
             yield Row(state, confirmed, _CHAIN, end, _TELL)
 
-    # Calling it off, and the clock. The clock ends only what holds no money; else it only warns.
+
+def _rows_of_calling_off() -> Iterable[Row]:
+    """Cancelling, and the clock."""
+    # The clock ends only what holds no money; else it only warns.
     for state in _BEFORE_MONEY:
         yield Row(state, Event.CANCELLED, _ANY_PARTY, State.CANCELLED, _TELL)
         yield Row(state, Event.EXPIRED, _CLOCK, State.CANCELLED, _TELL)
@@ -306,7 +311,11 @@ def _rows() -> Iterable[Row]:
         )
 
 
-ROWS: Final[tuple[Row, ...]] = tuple(_rows())
+ROWS: Final[tuple[Row, ...]] = (
+    *_rows_before_money(),
+    *_rows_with_money(),
+    *_rows_of_calling_off(),
+)
 
 FIRST_STATE: Final = State.CREATED
 """A proposal opens an escrow here."""

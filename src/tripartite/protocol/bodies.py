@@ -118,8 +118,8 @@ def open_sealed(message: Message, field: str, *, reader: Identity) -> str:
 def read_attestation(message: Message) -> Attestation:
     """The address and transcript hash that an agent saw."""
     match message.body:
-        case {"address": str(address), "transcript": str(seen), **rest} if (
-            not rest and is_digest(seen)
+        case {"address": str(address), "transcript": str(seen), **rest} if not rest and is_digest(
+            seen
         ):
             return Attestation(address=address, transcript=seen)
         case _:

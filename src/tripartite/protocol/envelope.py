@@ -100,7 +100,7 @@ def place(escrow_id: str, *, attempt: int, round_: int, role: Role, kind: Kind) 
     }
 
 
-def write_envelope(  # noqa: PLR0913 — one argument per field of the envelope
+def write_envelope(
     identity: Identity,
     *,
     escrow_id: str,
@@ -193,4 +193,4 @@ def _read(payload: Mapping[str, Json], text: str) -> Message:
 
 def is_digest(text: str) -> bool:
     """Whether ``text`` has the form of a SHA-256 in lower-case hexadecimal."""
-    return len(text) == 64 and all(c in "0123456789abcdef" for c in text)  # noqa: PLR2004 — SHA-256
+    return len(text) == 64 and all(c in "0123456789abcdef" for c in text)

@@ -106,7 +106,7 @@ def apply(record: Record, message: Message) -> Applied:
     return _RULES[message.kind](record, message)
 
 
-def _propose(record: Record, message: Message) -> Applied:
+def _propose(_record: Record, _message: Message) -> Applied:
     raise AlreadySaid("This escrow has a proposal already; cancel it and start a new one.")
 
 

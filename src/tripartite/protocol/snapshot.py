@@ -44,7 +44,6 @@ def to_json(record: Record) -> dict[str, Json]:
     }
 
 
-
 def from_json(value: Mapping[str, Json]) -> Record:
     """Read what ``to_json`` wrote.
 
