@@ -261,7 +261,8 @@ def _rows_with_money() -> Iterable[Row]:
         yield Row(state, Event.SETTLEMENT_PROPOSED, _TRADERS, state, _TELL)
         yield Row(state, Event.SETTLEMENT_AGREED, _TRADERS, State.SETTLING, _PAY)
 
-    # Disputes, also about a payout that doesn't move. A ruling can be replaced until it is paid.
+    # Disputes, also about a payout that doesn't move. A ruling can be replaced until it is paid:
+    # that is what the arbiter's rows in payout states are for, and the record holds them to it.
     for state in (State.AWAITING_DEPOSIT, State.FUNDED, *PAYOUT_STATES):
         yield Row(
             state,

@@ -153,7 +153,7 @@ def open_envelope(text: str, signer: PublicIdentity) -> Message:
 
 
 def _read(payload: Mapping[str, Json], text: str) -> Message:
-    if frozenset(payload) != _FIELDS or payload["v"] != _VERSION:
+    if frozenset(payload) != _FIELDS or not _is_version(payload["v"]):
         raise EnvelopeMalformed(f"An envelope of version {_VERSION} has exactly its ten fields.")
     match payload:
         case {
@@ -194,3 +194,8 @@ def _read(payload: Mapping[str, Json], text: str) -> Message:
 def is_digest(text: str) -> bool:
     """Whether ``text`` has the form of a SHA-256 in lower-case hexadecimal."""
     return len(text) == 64 and all(c in "0123456789abcdef" for c in text)
+
+
+def _is_version(value: Json) -> bool:
+    """True equals 1 in Python, but not in JSON."""
+    return value == _VERSION and not isinstance(value, bool)
