@@ -198,11 +198,12 @@ _CONFIRMED = {
     Event.REFUND_CONFIRMED: State.REFUNDED,
     Event.SETTLEMENT_CONFIRMED: State.SETTLED,
 }
-_RULINGS = {
+RULINGS: Final = {
     Event.RULED_FOR_VENDOR: State.RELEASING,
     Event.RULED_FOR_BUYER: State.REFUNDING,
     Event.RULED_SPLIT: State.SETTLING,
 }
+"""What the arbiter can rule, and which payout follows."""
 _PAY = (Effect.BUILD_PAYOUT, Effect.TELL_PARTIES)
 _TELL = (Effect.TELL_PARTIES,)
 
@@ -271,7 +272,7 @@ def _rows_with_money() -> Iterable[Row]:
             State.DISPUTED,
             (Effect.CALL_ARBITER, Effect.TELL_PARTIES),
         )
-    for ruling, follows in _RULINGS.items():
+    for ruling, follows in RULINGS.items():
         for state in (State.DISPUTED, *PAYOUT_STATES):
             yield Row(state, ruling, _ARBITER, follows, _PAY)
 

@@ -55,10 +55,17 @@ class Kind(StrEnum):
     DEPOSIT_REPORT = "deposit_report"
     RELEASE = "release"
     REFUND = "refund"
+    SETTLEMENT_OFFER = "settlement_offer"
+    SETTLEMENT_ACCEPT = "settlement_accept"
+    DISPUTE = "dispute"
+    STATEMENT = "statement"
+    EVIDENCE = "evidence"
+    RULING = "ruling"
     PAYOUT_INFO = "payout_info"
     PAYOUT_TXSET = "payout_txset"
     PAYOUT_BROADCAST = "payout_broadcast"
     PAYOUT_RESTART = "payout_restart"
+    PAYOUT_SEEN = "payout_seen"
 
 
 _ROLES: Final = {role.value: role for role in Role}

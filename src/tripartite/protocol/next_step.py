@@ -83,6 +83,7 @@ Doing: TypeAlias = (
     | WatchPayout
 )
 
+_DEPOSIT_EVENTS = (Event.DEPOSIT_CONFIRMED, Event.DEPOSIT_VANISHED, Event.DEPOSIT_ARRIVED_LATE)
 _WATCHERS = (Role.BUYER, Role.VENDOR)
 """Whose wallets report the deposit. An escrow without a dispute costs its arbiter no work."""
 
@@ -101,8 +102,8 @@ def next_step(record: Record, role: Role) -> Doing | None:
         return None if due is None else KeyExchange(record.attempt, due)
     if record.payout is not None and is_open(state, Event.PAYOUT_BROADCAST, by=Teller(role.value)):
         return _pay_out(record.payout, role)
-    deposit = (Event.DEPOSIT_CONFIRMED, Event.DEPOSIT_VANISHED)
-    if role in _WATCHERS and any(is_open(state, e, by=Teller.WALLETS) for e in deposit):
+    told = any(is_open(state, event, by=Teller.WALLETS) for event in _DEPOSIT_EVENTS)
+    if role in _WATCHERS and record.address is not None and told:
         return WatchDeposit()
     return None
 

@@ -481,8 +481,19 @@ def test_a_payout_that_failed_is_made_again_with_fresh_exports(trade: Trade) -> 
     assert refused(trade, text).code == "out_of_round"
     trade.pay()
     assert trade.now.payout.txid == "ab" * 32
-    text = trade.write(BUYER, Kind.PAYOUT_RESTART, {"reason": "x"}, attempt=2)
-    assert refused(trade, text).code == "payout_already_broadcast"
+
+
+def test_a_payout_built_anew_leaves_the_first_broadcast_on_record(trade: Trade) -> None:
+    releasing(trade)
+    trade.pay()
+    trade.say(BUYER, Kind.PAYOUT_RESTART, {"reason": "payout_vanished"}, attempt=1)
+    assert trade.now.payout is not None
+    assert (trade.now.payout.attempt, trade.now.payout.txid) == (2, None)
+    trade.pay(txid="cd" * 32)
+    assert trade.now.broadcasts == {
+        "ab" * 32: Event.RELEASE_CONFIRMED,
+        "cd" * 32: Event.RELEASE_CONFIRMED,
+    }
 
 
 def test_a_payout_before_consent_has_no_place(trade: Trade) -> None:

@@ -195,7 +195,7 @@ class Trade:
         for role in (Role.BUYER, Role.VENDOR):
             self.report(role, self.terms.amount_due)
 
-    def pay(self) -> None:
+    def pay(self, txid: str = "ab" * 32) -> None:
         """From consent to a payout that was handed to the network."""
         payout = self.now.payout
         assert payout is not None
@@ -205,5 +205,5 @@ class Trade:
             self.say(role, Kind.PAYOUT_INFO, body, attempt=k, round_=1)
         body = self.sealed(payout.builder, Kind.PAYOUT_TXSET, "txset", "00", attempt=k, round_=2)
         self.say(payout.builder, Kind.PAYOUT_TXSET, body, attempt=k, round_=2)
-        broadcast: dict[str, Json] = {"txid": "ab" * 32, "tx": "00"}
+        broadcast: dict[str, Json] = {"txid": txid, "tx": "00"}
         self.say(payout.cosigner, Kind.PAYOUT_BROADCAST, broadcast, attempt=k, round_=3)
