@@ -79,7 +79,9 @@ class MonerodProcess:
         daemon = Supervised(command, log=log, console=directory / "monerod.console")
         node = cls(daemon, port)
         with node.client(timeouts=_PROBE) as client, _ending(daemon):
-            daemon.wait_until(lambda: _answers(client.get_info), seconds=seconds)
+            daemon.wait_until(
+                lambda: daemon.listens_on(port) and _answers(client.get_info), seconds=seconds
+            )
         return node
 
     def client(self, *, timeouts: Timeouts | None = None) -> Monerod:
@@ -169,7 +171,9 @@ class WalletRpcProcess:
         )
         wallet = cls(daemon, port, login, directory / "wallets")
         with wallet.client(timeouts=_PROBE) as client, _ending(daemon):
-            daemon.wait_until(lambda: _answers(client.get_version), seconds=seconds)
+            daemon.wait_until(
+                lambda: daemon.listens_on(port) and _answers(client.get_version), seconds=seconds
+            )
         return wallet
 
     def client(self, *, timeouts: Timeouts | None = None) -> WalletRpc:
