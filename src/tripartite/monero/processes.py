@@ -158,7 +158,8 @@ class WalletRpcProcess:
         seconds: float,
     ) -> WalletRpcProcess:
         login = Login("tripartite", Secret(secrets.token_urlsafe(32)))
-        # In a file, because anyone on the machine can read a command line.
+        # In a file, because anyone on the machine can read a command line; and only until the
+        # daemon has read it.
         settings = directory / "wallet-rpc.conf"
         lines = [f"rpc-login={login.user}:{login.password.reveal()}"]
         if node_login is not None:
@@ -170,10 +171,14 @@ class WalletRpcProcess:
             console=directory / "wallet-rpc.console",
         )
         wallet = cls(daemon, port, login, directory / "wallets")
-        with wallet.client(timeouts=_PROBE) as client, _ending(daemon):
-            daemon.wait_until(
-                lambda: daemon.listens_on(port) and _answers(client.get_version), seconds=seconds
-            )
+        try:
+            with wallet.client(timeouts=_PROBE) as client, _ending(daemon):
+                daemon.wait_until(
+                    lambda: daemon.listens_on(port) and _answers(client.get_version),
+                    seconds=seconds,
+                )
+        finally:
+            settings.unlink()
         return wallet
 
     def client(self, *, timeouts: Timeouts | None = None) -> WalletRpc:
