@@ -73,7 +73,6 @@ class MonerodProcess:
             "--rpc-bind-ip=127.0.0.1", f"--rpc-bind-port={port}", *_CONNECTIONS,
             "--no-zmq", "--no-igd", "--hide-my-port", "--p2p-bind-ip=127.0.0.1",
             f"--p2p-bind-port={free_port()}", "--check-updates=disabled",
-            # Without ASCII art and DNS look-ups of checkpoints.
             "--disable-dns-checkpoints",
         ]  # fmt: skip
         daemon = Supervised(command, log=log, console=directory / "monerod.console")
