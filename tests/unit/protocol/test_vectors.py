@@ -22,7 +22,7 @@ from tripartite.protocol.signing import sign, take_apart, verify
 VECTORS = Path(__file__).parents[2] / "vectors"
 
 
-def load(name: str) -> Any:  # noqa: ANN401 — a test file's JSON has the shape its README says
+def load(name: str) -> Any:  # noqa: ANN401 — JSON in the shape its README says
     """One file."""
     return json.loads((VECTORS / f"{name}.json").read_text(encoding="utf-8"))
 
