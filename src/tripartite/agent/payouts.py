@@ -158,7 +158,7 @@ def fee_limit(network: Network, estimate: int) -> FeeLimit:
 
 
 def estimate_fee(per_byte: int, mask: int, *, inputs: int, recipients: int) -> int:
-    """The fee that a wallet will ask for, rounded up to a multiple of ``mask``.
+    """The fee that a wallet will ask for, rounded up to a multiple of ``mask``, in piconero.
 
     ``per_byte`` is the node's for our priority. One output more than recipients is counted: a
     wallet reserves room for change, and pads a payment to one with a dummy.
@@ -177,13 +177,14 @@ def dust_threshold(per_byte: int) -> int:
 
 
 _RING: Final = 16  # members per ring since hard fork 15 (HF_VERSION_MIN_MIXIN_15)
-_EXTRA: Final = 44  # transaction key (33) and encrypted payment id (11)
 _INPUT_WEIGHT: Final = 1 + 6 + 2 * _RING + 32 + (32 * _RING + 64) + 32
 
 
 def estimate_weight(*, inputs: int, outputs: int) -> int:
-    """Bytes that a transaction counts for, within some of the true number.
+    """Bytes that a transaction counts for, by the wallet's own way of guessing it beforehand.
 
+    The extra field isn't counted, as the wallet doesn't know it yet; other parts are counted at
+    their largest, so that the true number is about the same.
     Sizes of the parts as in Monero's ``wallet2.cpp`` (``estimate_rct_tx_size`` with CLSAG,
     Bulletproofs+ and view tags) and the surcharge for more than two outputs as in
     ``estimate_tx_weight``.
@@ -191,7 +192,7 @@ def estimate_weight(*, inputs: int, outputs: int) -> int:
     log_padded = max(outputs - 1, 0).bit_length()
     proof = 32 * (6 + 2 * (6 + log_padded))
     per_output = 6 + 32 + 1 + 8 + 32
-    size = 7 + inputs * _INPUT_WEIGHT + outputs * per_output + _EXTRA + 1 + proof + 3 + 4
+    size = 7 + inputs * _INPUT_WEIGHT + outputs * per_output + 1 + proof + 3 + 4
     if outputs <= 2:
         return size
     two_outputs = 32 * (6 + 7 * 2) // 2

@@ -24,6 +24,7 @@ from tripartite.agent.wallets.files import WalletFiles
 from tripartite.agent.wallets.notes import Note, Notebook
 from tripartite.agent.wallets.records import Endpoint, Node, WalletRef, WrongWalletOpen
 from tripartite.domain.addresses import parse_address
+from tripartite.domain.errors import TripartiteError
 from tripartite.domain.parties import Network
 from tripartite.monero.errors import NoWalletOpen, WalletCannotOpen
 from tripartite.monero.processes import WalletRpcProcess
@@ -138,7 +139,6 @@ class Slot:
         self.doubtful = False
         self.warm = False
         self.prepared = False
-        self.synced_to = 0
         self.last_used = 0.0
         self.heavy = heavy
         self.notebook = notebook
@@ -196,11 +196,21 @@ class Slot:
                 return
             self.wallet = None
         self.shut()
+        self.doubtful = True
         with self.heavy:
             self._open(ref)
-        self.adopt(ref)
+        self._adopt(ref)
 
-    def adopt(self, ref: WalletRef) -> None:
+    def create(self, ref: WalletRef) -> None:
+        """Make the wallet here, and keep it open. Raises WalletExists."""
+        self.ready()
+        self.shut()
+        self.doubtful = True
+        with self.heavy:
+            self.rpc.create_wallet(ref.name, ref.password)
+        self._adopt(ref)
+
+    def _adopt(self, ref: WalletRef) -> None:
         """Take the wallet just opened or made for ``ref``'s, if its address is the noted one."""
         self.rpc.auto_refresh(enable=False)
         address = self.rpc.get_address()
@@ -214,8 +224,8 @@ class Slot:
         if note.address != address or note.changing:
             self.notebook.write(ref.name, replace(note, address=address, changing=False))
         self.wallet = ref.name
+        self.doubtful = False
         self.prepared = False
-        self.synced_to = 0
         self._ceremony_since = None
 
     def shut(self) -> None:
@@ -237,15 +247,13 @@ class Slot:
 
     def release_process(self) -> None:
         """Close the wallet if it is somebody else's process, end it if it is ours."""
-        try:
-            if self._rpc is not None and not self.backend.exclusive and self.wallet is not None:
-                self._shut()
-        finally:
-            if self._rpc is not None:
-                self._rpc.close()
-            self._forget()
-            self._rpc = None
-            self.backend.stop()
+        if self._rpc is not None:
+            if not self.backend.exclusive and self.wallet is not None:
+                # It may have ended before us; then nothing is open there any more.
+                with suppress(TripartiteError):
+                    self._shut()
+        self._forget()
+        self.backend.stop()
 
     def change_address(self, name: str, address: str) -> None:
         """Note the address after a step of the key exchange."""
@@ -259,8 +267,9 @@ class Slot:
         return note
 
     def _forget(self) -> None:
-        if self._rpc is not None and not self.backend.running():
+        if self._rpc is not None:
             self._rpc.close()
+            self._rpc = None
         self.wallet = None
         self.warm = False
         self.prepared = False
