@@ -247,11 +247,10 @@ class Slot:
 
     def release_process(self) -> None:
         """Close the wallet if it is somebody else's process, end it if it is ours."""
-        if self._rpc is not None:
-            if not self.backend.exclusive and self.wallet is not None:
-                # It may have ended before us; then nothing is open there any more.
-                with suppress(TripartiteError):
-                    self._shut()
+        if not self.backend.exclusive and self.wallet is not None:
+            # It may have ended before us; then nothing is open there any more.
+            with suppress(TripartiteError):
+                self._shut()
         self._forget()
         self.backend.stop()
 
