@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import ClassVar
 
 from django.contrib.auth.hashers import check_password, make_password
@@ -39,8 +40,10 @@ class CredentialsWrong(Refused):
     code: ClassVar[str] = "credentials_wrong"
 
 
-def open_account(name: str, password: str) -> Account:
-    """Store a new account.
+def open_account(
+    name: str, password: str, *, remember: Callable[[Account], None] = lambda _: None
+) -> Account:
+    """Store a new account. ``remember`` runs inside the transaction.
 
     Raises ``NameInvalid``, ``NameTaken`` or ``PasswordWeak``.
     """
@@ -58,6 +61,7 @@ def open_account(name: str, password: str) -> Account:
     try:
         with write_transaction():
             account.save(force_insert=True)
+            remember(account)
     except IntegrityError as error:
         raise NameTaken(f"Choose another name: {name!r} is in use.") from error
     return account

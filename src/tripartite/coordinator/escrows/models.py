@@ -8,7 +8,7 @@ from tripartite.domain.lifecycle import State
 from tripartite.domain.parties import Role
 
 
-class PiconeroField(models.CharField[int, int]):
+class PiconeroField(models.CharField):  # type: ignore[type-arg]  # not generic while running
     """Whole piconero, kept as 20 decimal digits.
 
     Monero's supply passes 2^63, SQLite turns larger integers into floats, and zero-padded text

@@ -11,8 +11,9 @@ from typing import Final
 from django.db import connection
 
 from tripartite.coordinator.escrows.errors import EscrowUnknown
-from tripartite.coordinator.escrows.models import Escrow
+from tripartite.coordinator.escrows.models import Escrow, Participant
 from tripartite.domain.parties import Role
+from tripartite.protocol import snapshot as snapshots
 from tripartite.protocol.record import Record
 
 
@@ -61,7 +62,7 @@ def load(escrow_id: str) -> Seen:
     if row is None:
         raise EscrowUnknown("Check the id.")
     version, last_position, snapshot = row
-    return Seen(_record(escrow_id, version, snapshot), version, last_position)
+    return Seen(record_of(escrow_id, version, snapshot), version, last_position)
 
 
 def load_for(account_id: int, escrow_id: str) -> tuple[Role, Seen]:
@@ -80,7 +81,7 @@ def load_for(account_id: int, escrow_id: str) -> tuple[Role, Seen]:
     if row is None:
         raise EscrowUnknown("Check the id, and that this account takes part in the escrow.")
     role, version, last_position, snapshot = row
-    return Role(role), Seen(_record(escrow_id, version, snapshot), version, last_position)
+    return Role(role), Seen(record_of(escrow_id, version, snapshot), version, last_position)
 
 
 def store(seen: Seen, record: Record, *, position: int, at: datetime) -> bool:
@@ -131,12 +132,19 @@ def create(record: Record, *, at: datetime) -> None:
 
 def snapshot_of(record: Record) -> str:
     """The record's JSON, compact."""
-    return json.dumps(record.to_json(), separators=(",", ":"))
+    return json.dumps(snapshots.to_json(record), separators=(",", ":"))
 
 
-def _record(escrow_id: str, version: int, snapshot: str) -> Record:
+def record_of(escrow_id: str, version: int, snapshot: str) -> Record:
+    """The record in ``snapshot``, parsed at most once per version."""
     record = _parsed.get(escrow_id, version)
     if record is None:
-        record = Record.from_json(json.loads(snapshot))
+        record = snapshots.from_json(json.loads(snapshot))
         _parsed.put(escrow_id, version, record)
     return record
+
+
+def require_party(account_id: int, escrow_id: str) -> None:
+    """Raises ``EscrowUnknown`` unless the account takes part in the escrow."""
+    if not Participant.objects.filter(escrow_id=escrow_id, account_id=account_id).exists():
+        raise EscrowUnknown("Check the id, and that this account takes part in the escrow.")

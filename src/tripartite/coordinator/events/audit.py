@@ -30,21 +30,23 @@ class Verified:
     hash: str
 
 
-def verify() -> Verified:
+def verify(*, expect: str | None = None) -> Verified:
     """Check every hash, every cursor, every stored envelope and the head row.
 
     Raises ``LogAltered`` naming the first cursor that doesn't fit. One who can write to the
-    database can also compute a whole new chain: compare ``hash`` with one noted earlier.
+    database can also compute a whole new chain: ``expect`` is a hash noted earlier, which must
+    still be that of some event.
     """
     with transaction.atomic():
         if connection.vendor == "postgresql":
             with connection.cursor() as sql:
                 sql.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        return _verify()
+        return _verify(expect)
 
 
-def _verify() -> Verified:
+def _verify(expect: str | None) -> Verified:
     before, last = GENESIS, 0
+    met = expect in (None, GENESIS)
     for link, stored, envelope in _rows():
         if link.cursor != last + 1:
             raise LogAltered(
@@ -59,6 +61,7 @@ def _verify() -> Verified:
             )
         _check_envelope(link, envelope)
         last = link.cursor
+        met = met or stored == expect
     with connection.cursor() as sql:
         sql.execute("SELECT cursor, hash FROM events_eventhead WHERE id = 1")
         head = sql.fetchone()
@@ -67,6 +70,8 @@ def _verify() -> Verified:
             f"The log ends at event {last}, but its head says otherwise: events were cut off.",
             cursor=last,
         )
+    if not met:
+        raise LogAltered("The expected hash is nowhere in the log: it was written anew.")
     return Verified(events=last, hash=before)
 
 

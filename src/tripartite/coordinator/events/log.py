@@ -18,6 +18,7 @@ from django.dispatch import Signal
 
 from tripartite.coordinator.events.chain import Link, chain_hash
 from tripartite.coordinator.storing import rfc3339
+from tripartite.domain.lifecycle import Step
 
 CHANNEL: Final = "tripartite_events"
 """PostgreSQL channel on which a commit wakes the tails of other processes."""
@@ -83,6 +84,18 @@ class Reader:
 
     account_id: int
     is_admin: bool
+
+
+def status_changes(escrow_id: str, steps: Sequence[Step]) -> list[NewEvent]:
+    """One event per lifecycle step."""
+    return [
+        NewEvent(
+            EventType.ESCROW_STATUS_CHANGED,
+            escrow_id,
+            {"from": step.before.value, "event": step.event.value, "to": step.after.value},
+        )
+        for step in steps
+    ]
 
 
 def append(events: Sequence[NewEvent], *, at: datetime) -> int:

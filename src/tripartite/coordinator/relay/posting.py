@@ -20,16 +20,16 @@ from tripartite.coordinator.escrows.errors import (
     RoleNotYours,
 )
 from tripartite.coordinator.escrows.models import Participant
-from tripartite.coordinator.events.log import EventType, NewEvent, Value, append
+from tripartite.coordinator.events.log import EventType, NewEvent, Value, append, status_changes
 from tripartite.coordinator.relay.models import Message as StoredMessage
 from tripartite.coordinator.storing import now, write_transaction
 from tripartite.coordinator.watch.keys import payout_key
 from tripartite.coordinator.work.queue import wake
 from tripartite.domain.errors import Refused, Tampered
 from tripartite.domain.parties import Network, Role
+from tripartite.protocol.admission import Admission, admit, open_record
 from tripartite.protocol.canonical import digest
 from tripartite.protocol.envelope import Message, read_envelope
-from tripartite.protocol.record import Admission, admit, open_record
 
 # Three parties can collide at most a few times in a row; after that something else is wrong.
 _TRIES: Final = 8
@@ -125,23 +125,12 @@ def _store(seen: storage.Seen, admission: Admission, remember: Remember) -> Post
             return None
         _insert(message, position=position, at=at)
         remember(posted)
-        append([_relayed(message, position=position), *status_changes(admission)], at=at)
+        changes = status_changes(record.escrow_id, admission.steps)
+        append([_relayed(message, position=position), *changes], at=at)
         if record.payout is not None and record.payout.txid is not None:
             wake(payout_key(record.escrow_id), at=at)
     storage.keep(record, version=seen.version + 1)
     return posted
-
-
-def status_changes(admission: Admission) -> list[NewEvent]:
-    """One event per lifecycle step."""
-    return [
-        NewEvent(
-            EventType.ESCROW_STATUS_CHANGED,
-            admission.record.escrow_id,
-            {"from": step.before.value, "event": step.event.value, "to": step.after.value},
-        )
-        for step in admission.steps
-    ]
 
 
 def _relayed(message: Message, *, position: int) -> NewEvent:

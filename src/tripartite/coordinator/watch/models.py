@@ -18,3 +18,11 @@ class PayoutSighting(models.Model):
     confirmations = models.IntegerField()
     missing = models.BooleanField()
     looked_at = models.DateTimeField()
+
+
+class NodeSighting(models.Model):
+    """The latest answer of our own node. One row."""
+
+    height = models.BigIntegerField()
+    version = models.CharField(max_length=64)
+    looked_at = models.DateTimeField()
