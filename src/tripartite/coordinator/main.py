@@ -33,7 +33,7 @@ from tripartite.domain.errors import Unavailable
 
 # Python lets a busy thread keep the interpreter for 5 ms by default. The event loop that pushes
 # messages out waits behind request threads; 1 ms keeps a push within a few milliseconds.
-_SWITCH_SECONDS: Final = 0.001
+_SWITCH_SECONDS: Final = 0.005
 
 _STARTING_SECONDS: Final = 15.0
 _log = structlog.get_logger()
