@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Protocol, TypeVar
 from urllib.parse import parse_qs
 
@@ -50,13 +51,17 @@ class Socket(Protocol):
     async def receive(self) -> object: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Frame:
-    """An event of the feed, rendered once for all who may see it."""
+    """An event of the feed."""
 
     event: StoredEvent
     parties: frozenset[int]
-    text: str
+
+    @cached_property
+    def text(self) -> str:
+        """Rendered once for all who may see it, and not at all if nobody here may."""
+        return render(self.event)
 
     def seen_by(self, reader: Reader) -> bool:
         """Whether ``reader`` may see it."""
@@ -96,7 +101,7 @@ class Gateway:
     def publish(self, events: Sequence[StoredEvent]) -> None:
         """The tail's listener; runs in the tail's thread."""
         frames = [
-            Frame(event, self._parties_of(event.escrow_id), render(event)) for event in events
+            Frame(event, self._parties_of(event.escrow_id)) for event in events
         ]
         self._loop.call_soon_threadsafe(self._fan_out, frames)
 

@@ -92,6 +92,8 @@ def once(request: HttpRequest, account_id: int = 0) -> Once:
     key = request.headers.get("Idempotency-Key", "")
     if len(key) > KEY_LENGTH or not key.isascii() or (key and not key.isprintable()):
         raise IdempotencyKeyInvalid(f"Use up to {KEY_LENGTH} printable ASCII characters.")
+    if not key:
+        return Once(account_id=account_id, path=request.path, key="", body_mac="")
     # Keyed: bodies may hold passwords, and a plain hash in the database would let them be guessed.
     mac = hmac.digest(settings.SECRET_KEY.encode(), b"body|" + request.body, hashlib.sha256)
     return Once(account_id=account_id, path=request.path, key=key, body_mac=mac.hex())
