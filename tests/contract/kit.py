@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import connections
 from django.test import Client
 from monero.seed import Seed
 
@@ -184,19 +186,23 @@ class Market:
 class Deal:
     """One escrow as its parties see it."""
 
-    def __init__(self, identities: Mapping[Role, Identity], *, amount: int = AMOUNT) -> None:
+    def __init__(
+        self,
+        identities: Mapping[Role, Identity],
+        *,
+        amount: int = AMOUNT,
+        network: Network = Network.REGTEST,
+    ) -> None:
         self.identities = identities
         self.escrow_id = secrets.token_hex(16)
         self.amount = amount
         self.agreement = Agreement(
             terms=Terms(
                 escrow_id=self.escrow_id,
-                network=Network.REGTEST,
+                network=network,
                 amount=amount,
                 proposer=Role.BUYER,
-                fees=FeeRule(NetworkFeeBearer.PAYEE, 0, 0)
-                if hasattr(NetworkFeeBearer, "PAYEE")
-                else FeeRule(list(NetworkFeeBearer)[1], 0, 0),
+                fees=FeeRule(NetworkFeeBearer.PAYEE, 0, 0),
                 fee_allowance=0,
                 platform_address=None,
                 confirmations=ConfirmationTiers(),
@@ -207,7 +213,8 @@ class Deal:
         self.record: Record | None = None
 
     def propose(self) -> str:
-        """The proposal, folded as the first message."""
+        """A new proposal, folded as the first message."""
+        self.record = None
         text = self.write(
             Role.BUYER,
             Kind.PROPOSE,
@@ -318,3 +325,22 @@ def new_address() -> str:
 def report(confirmed: int, *, height: int = 100) -> dict[str, Json]:
     """The body of a deposit report."""
     return write_report(Report(confirmed=confirmed, pending=0, locked=0, height=height))
+
+
+def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
+    """The results of calls that start together, each in its own thread and connection."""
+    barrier, results = threading.Barrier(len(calls)), [None] * len(calls)
+
+    def call(number: int) -> None:
+        barrier.wait()
+        try:
+            results[number] = calls[number]()
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    return results

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 import threading
@@ -33,7 +34,11 @@ from tripartite.domain.errors import Unavailable
 
 # Python lets a busy thread keep the interpreter for 5 ms by default. The event loop that pushes
 # messages out waits behind request threads; 1 ms keeps a push within a few milliseconds.
-_SWITCH_SECONDS: Final = 0.005
+_SWITCH_SECONDS: Final = 0.001
+
+# A request makes some thousands of short-lived objects and hardly ever a cycle: looking for cycles
+# after every 700 of them, as by default, costs a few percent of the time.
+_GC_AFTER: Final = 20_000
 
 _STARTING_SECONDS: Final = 15.0
 _log = structlog.get_logger()
@@ -61,6 +66,8 @@ def run(
     Raises ``CannotListen``.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
+    gc.freeze()
+    gc.set_threshold(_GC_AFTER)
     log_exceptions()
     asyncio.run(_run(configuration, parts, ready))
 
