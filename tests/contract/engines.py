@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -35,7 +35,9 @@ def use_database(url: str) -> None:
     database = read_configuration({"TRIPARTITE_DATABASE_URL": url}).database
     settings.DATABASES = databases(database)
     connections.settings = connections.configure_settings(settings.DATABASES)
-    del connections["default"]
+    # Forgets this thread's connection, if it has one, so that the next use makes a new one.
+    with suppress(AttributeError):
+        del connections["default"]
 
 
 @dataclass

@@ -20,6 +20,9 @@ from tripartite.coordinator.events.gateway import PATH, Gateway, Socket, cursor_
 from tripartite.coordinator.ops.http import MAX_BODY_BYTES, BodyTooLarge
 from tripartite.coordinator.ops.problems import http_problem, problem_of
 
+_PATIENCE: Final = 16 * MAX_BODY_BYTES
+"""Bytes of a body that is too large which are read, and thrown away, before we hang up."""
+
 Headers = list[tuple[str, str]]
 Answer = tuple[int, Headers, bytes]
 
@@ -125,19 +128,24 @@ class Application:
 
 
 async def _body(scope: Scope, exchange: HttpExchange) -> bytes | None:
-    """The whole body; None, unread, as soon as it is known to be too large."""
+    """The whole body; None if it is too large, which is found before it is kept.
+
+    A client that is still sending doesn't hear our answer, so what comes is thrown away for a
+    while first; one that goes on past ``_PATIENCE`` bytes is cut off.
+    """
     length = scope.headers.get("content-length", "")
-    if length.isdigit():
-        return None if int(length) > MAX_BODY_BYTES else await exchange()
-    if not scope.headers.get("transfer-encoding", ""):
+    if length.isdigit() and int(length) <= MAX_BODY_BYTES:
+        return await exchange()
+    if not length and not scope.headers.get("transfer-encoding", ""):
         return b""
     parts, size = [], 0
     async for part in exchange:
         size += len(part)
-        if size > MAX_BODY_BYTES:
+        if size > _PATIENCE:
             return None
-        parts.append(bytes(part))
-    return b"".join(parts)
+        if size <= MAX_BODY_BYTES and not length:
+            parts.append(bytes(part))
+    return None if length or size > MAX_BODY_BYTES else b"".join(parts)
 
 
 def _environ(scope: Scope, body: bytes) -> dict[str, object]:
