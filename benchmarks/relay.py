@@ -34,6 +34,7 @@ import django
 
 django.setup()
 
+# ruff: noqa: E402 — models may only be imported once Django is set up
 from tests.contract.kit import Deal
 from tripartite.domain.parties import Role
 from tripartite.protocol.identity import Identity
@@ -148,9 +149,7 @@ def _play(port: int, tokens: dict[Role, str], scripts: list[Script]) -> None:
             client.post(path, {"envelope": text}, tokens[role])
 
 
-def _open_accounts(
-    client: Client, port: int, identities: dict[Role, Identity]
-) -> dict[Role, str]:
+def _open_accounts(client: Client, port: int, identities: dict[Role, Identity]) -> dict[Role, str]:
     tokens = {}
     for role, identity in identities.items():
         account = {"name": role.value, "password": PASSWORD}

@@ -21,6 +21,7 @@ from tripartite.coordinator.start import start_django
 
 start_django()
 
+# ruff: noqa: E402 — see above
 from tests.contract import postgres
 from tests.contract.engines import Engine, Postgresql, Sqlite, use_database
 from tests.contract.kit import Market

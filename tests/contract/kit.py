@@ -15,7 +15,7 @@ from typing import Any
 
 from django.db import connections
 from django.test import Client
-from monero.seed import Seed
+from monero.seed import Seed  # type: ignore[import-untyped]  # makes addresses, without type hints
 
 from tripartite.coordinator.accounts.models import Account
 from tripartite.coordinator.accounts.pairing import pair
@@ -143,7 +143,7 @@ class Market:
             f"/api/escrow/{deal.escrow_id}/messages", {"envelope": text}
         )
 
-    def say(self, deal: Deal, role: Role, kind: Kind, **options: Any) -> Answer:
+    def say(self, deal: Deal, role: Role, kind: Kind, **options: Any) -> Answer:  # noqa: ANN401 — those of Deal.write
         """Write, post, and fold what was accepted."""
         text = deal.write(role, kind, **options)
         answer = self.post(deal, role, text)

@@ -22,6 +22,10 @@ import psycopg
 
 # Debian keeps each version's server programs here, off the PATH.
 _DEBIAN = Path("/usr/lib/postgresql")
+_INITDB = (
+    *("-U", "postgres", "-A", "trust", "-N"),
+    *("--no-locale", "-E", "UTF8", "--no-instructions"),
+)
 # What makes a database safe costs time and saves nothing here: the cluster is thrown away.
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=50")
 
@@ -66,8 +70,7 @@ def cluster() -> Iterator[Cluster]:
     group = None if account is None else account.pw_gid
     try:
         subprocess.run(
-            [_program("initdb"), "-D", home / "data", "-U", "postgres", "-A", "trust", "-N"]
-            + ["--no-locale", "-E", "UTF8", "--no-instructions"],
+            [_program("initdb"), "-D", str(home / "data"), *_INITDB],
             user=user, group=group, cwd=home, check=True, capture_output=True, timeout=120,
         )  # fmt: skip  # the call, then its surroundings
         options = [part for option in _FAST for part in ("-c", option)]

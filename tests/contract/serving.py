@@ -50,7 +50,11 @@ def served(home: Path, *arguments: str, **settings: str) -> Iterator[Served]:
     log = home / "log"
     with log.open("w") as stderr:
         process = subprocess.Popen(
-            [*COMMAND, *arguments], env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True
+            [*COMMAND, *arguments],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
         )
     try:
         assert process.stdout is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.hashers import make_password
 
 from tests.contract.kit import ORIGIN, Api, at_once, open_account
 from tripartite.coordinator.accounts import registration
@@ -24,7 +25,9 @@ def token_for(label: str = "laptop", *, key: str | None = None) -> dict[str, obj
     return body
 
 
-def card(name: str, identity: Identity, *, origin: str = ORIGIN, age: timedelta = timedelta()) -> str:
+def card(
+    name: str, identity: Identity, *, origin: str = ORIGIN, age: timedelta = timedelta()
+) -> str:
     return write_card(identity, account=name, coordinator=origin, issued_at=now() - age)
 
 
@@ -61,7 +64,7 @@ def test_the_database_holds_neither_token_nor_password(database: str) -> None:
     [
         ({"name": "Ann"}, "name_invalid"),
         ({"name": "a" * 33}, "name_invalid"),
-        ({"name": "аnn"}, "name_invalid"),  # noqa: RUF001 — a Cyrillic а
+        ({"name": "аnn"}, "name_invalid"),  # noqa: RUF001 — its first letter is Cyrillic
         ({"name": "ann\n"}, "name_invalid"),
         ({"password": "short"}, "password_weak"),
         ({"password": "1q2w3e4r5t6y"}, "password_weak"),
@@ -89,11 +92,10 @@ def test_a_wrong_password_and_an_unknown_name_look_the_same(
 ) -> None:
     """Also by the work done: both cost one hash."""
     hashes: list[str] = []
-    hasher = registration.make_password
 
     def counting(password: str) -> str:
         hashes.append(password)
-        return hasher(password)
+        return make_password(password)
 
     monkeypatch.setattr(registration, "make_password", counting)
     Api().post("/api/accounts", ANN)
@@ -210,9 +212,7 @@ def test_a_refused_request_is_judged_afresh(database: str) -> None:
 def test_parallel_requests_with_one_key_do_the_thing_once(database: str) -> None:
     Api().post("/api/accounts", ANN)
 
-    answers = at_once(
-        [lambda: Api().post("/api/tokens", {**ANN, "label": "x"}, key="one")] * 4
-    )
+    answers = at_once([lambda: Api().post("/api/tokens", {**ANN, "label": "x"}, key="one")] * 4)
 
     assert ApiToken.objects.count() == 1
     assert {answer.status for answer in answers} <= {201, 503}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from django.db import DatabaseError, connection, connections
@@ -50,7 +51,7 @@ def test_a_reader_who_follows_many_writers_misses_nothing(database: str) -> None
 
     reader = threading.Thread(target=follow)
     reader.start()
-    at_once([lambda name=str(number): append_some(name) for number in range(WRITERS)])
+    at_once([partial(append_some, str(number)) for number in range(WRITERS)])
     done.set()
     reader.join(timeout=60)
 
@@ -66,7 +67,7 @@ def test_the_tail_delivers_every_event_once_and_in_order(database: str) -> None:
     thread.start()
     assert tail.ready.wait(timeout=30)
 
-    at_once([lambda name=str(number): append_some(name) for number in range(WRITERS)])
+    at_once([partial(append_some, str(number)) for number in range(WRITERS)])
     last = log.head()
     deadline = time.monotonic() + 30
     while (not delivered or delivered[-1].cursor < last) and time.monotonic() < deadline:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -75,7 +76,10 @@ def test_the_push_carries_the_message_and_the_change_of_state(market: Market) ->
     stored = Message.objects.order_by("position").values_list("text", flat=True)
     assert [data["envelope"] for data in relayed] == list(stored)
     assert [data["position"] for data in relayed] == list(range(1, 7))
-    assert ("EscrowStatusChanged", {"from": "created", "event": "terms_signed", "to": "accepted"}) in events
+    assert (
+        "EscrowStatusChanged",
+        {"from": "created", "event": "terms_signed", "to": "accepted"},
+    ) in events
 
 
 Wrong = Callable[[Market, Deal], tuple[Role, str]]
@@ -146,7 +150,11 @@ def test_a_refused_message_leaves_only_the_refusal(market: Market, wrong: Wrong,
     assert Escrow.objects.values().get(pk=deal.escrow_id) == before
     assert Message.objects.count() == stored
     last_type, last = events_of(market.people[speaker].api)[-1]
-    assert (last_type, last["code"], last["digest"]) == ("MessageRefused", code, digest(text.encode()))
+    assert (last_type, last["code"], last["digest"]) == (
+        "MessageRefused",
+        code,
+        digest(text.encode()),
+    )
     others = [person for role, person in market.people.items() if role is not speaker]
     assert all("MessageRefused" not in dict(events_of(person.api)) for person in others)
     for role, kind, options in said[2:5]:
@@ -213,7 +221,7 @@ def test_when_two_messages_of_one_party_race_one_wins(market: Market) -> None:
         for height in range(6)
     ]
 
-    answers = at_once([lambda text=text: market.post(deal, Role.BUYER, text) for text in texts])
+    answers = at_once([partial(market.post, deal, Role.BUYER, text) for text in texts])
 
     assert sorted(answer.status for answer in answers) == [201, 422, 422, 422, 422, 422]
     assert {answer.body["code"] for answer in answers if answer.status == 422} == {
@@ -231,9 +239,7 @@ def test_when_different_parties_race_all_are_heard(market: Market) -> None:
         for role in Role
     }
 
-    answers = at_once(
-        [lambda role=role: market.post(deal, role, texts[role]) for role in Role]
-    )
+    answers = at_once([partial(market.post, deal, role, texts[role]) for role in Role])
 
     assert [answer.status for answer in answers] == [201, 201, 201]
     assert sorted(answer.body["position"] for answer in answers) == [7, 8, 9]

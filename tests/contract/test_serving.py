@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
 import statistics
+import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -18,7 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from tests.contract.kit import AMOUNT, Deal, Market, report
-from tests.contract.serving import Served, served
+from tests.contract.serving import COMMAND, Served, served
 from tripartite.coordinator.accounts.tokens import revoke_token
 from tripartite.coordinator.events import log
 from tripartite.domain.parties import Role
@@ -138,9 +140,7 @@ def test_a_websocket_needs_a_token_and_a_cursor(market: Market, server: Served) 
     assert refused.value.response.status_code == 404
 
 
-def test_http_and_websocket_share_the_port_and_its_manners(
-    market: Market, server: Served
-) -> None:
+def test_http_and_websocket_share_the_port_and_its_manners(market: Market, server: Served) -> None:
     token = market.people[Role.BUYER].token
 
     status, body = post(server, "/api/escrow", token, {"envelope": "x" * 600_000})
@@ -152,8 +152,6 @@ def test_http_and_websocket_share_the_port_and_its_manners(
 
 
 def test_a_large_body_without_a_length_is_cut_off(market: Market, server: Served) -> None:
-    import http.client
-
     connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=PATIENCE)
     try:
         connection.request(
@@ -222,10 +220,6 @@ def test_the_log_tells_nothing_that_must_stay_inside(market: Market, server: Ser
 
 
 def test_an_outdated_database_is_not_served(tmp_path: Path) -> None:
-    import subprocess
-
-    from tests.contract.serving import COMMAND
-
     done = subprocess.run(
         COMMAND,
         env={

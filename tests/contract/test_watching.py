@@ -10,10 +10,12 @@ import pytest
 
 from tests.contract.kit import TXID, Market
 from tripartite.coordinator.escrows.models import Escrow
+from tripartite.coordinator.storing import now, write_transaction
 from tripartite.coordinator.watch.keys import PAYOUT, payout_key
 from tripartite.coordinator.watch.node import NODE_KEY, OwnNode, watch_node
 from tripartite.coordinator.watch.payouts import watch_payouts
 from tripartite.coordinator.work.models import WorkItem
+from tripartite.coordinator.work.queue import wake
 from tripartite.coordinator.work.runner import Runner
 from tripartite.domain.parties import Network, Role
 from tripartite.monero.errors import RpcUnreachable
@@ -168,9 +170,6 @@ def test_without_a_node_nothing_is_confirmed(market: Market) -> None:
 
 
 def test_the_network_page_shows_what_the_node_said(market: Market) -> None:
-    from tripartite.coordinator.storing import now, write_transaction
-    from tripartite.coordinator.work.queue import wake
-
     own = OwnNode(Network.REGTEST, ScriptedNode)
     runner = Runner({NODE_KEY: watch_node(own)})
     api = market.people[Role.BUYER].api

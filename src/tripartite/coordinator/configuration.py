@@ -166,9 +166,7 @@ def read_configuration(environment: Mapping[str, str] | None = None) -> Configur
     port = _whole(text("PORT"), name="PORT", least=1, most=65_535)
     host = text("HOST")
     origin = _origin(text("PUBLIC_ORIGIN") or f"http://{host}:{port}")
-    database = _database(
-        text("DATABASE_URL") or f"sqlite:///{data_dir / 'coordinator.sqlite3'}"
-    )
+    database = _database(text("DATABASE_URL") or f"sqlite:///{data_dir / 'coordinator.sqlite3'}")
     network = _choice(text("NETWORK"), tuple(Network), name="NETWORK")
     confirmations = _whole(text("CONFIRMATIONS"), name="CONFIRMATIONS", least=1, most=10_000)
     # DESIGN.md "Payout finality": 10 confirmations. Only a chain that we mine ourselves may do

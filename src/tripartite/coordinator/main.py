@@ -116,7 +116,7 @@ async def _listen(
     async def stop() -> None:
         if gateway is not None:
             gateway.close()
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call]  # granian's own method has no types
         await task
 
     url = f"http://{configuration.host}:{configuration.port}"

@@ -15,6 +15,8 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Final, Protocol
 from urllib.parse import unquote_to_bytes
 
+from django.http import HttpResponse
+
 from tripartite.coordinator.accounts.tokens import TokenInvalid
 from tripartite.coordinator.events.gateway import PATH, Gateway, Socket, cursor_in
 from tripartite.coordinator.ops.http import MAX_BODY_BYTES, BodyTooLarge
@@ -25,7 +27,6 @@ _PATIENCE: Final = 16 * MAX_BODY_BYTES
 
 Headers = list[tuple[str, str]]
 Answer = tuple[int, Headers, bytes]
-
 
 
 class Wsgi(Protocol):
@@ -48,7 +49,7 @@ class Scope(Protocol):
     server: str
     client: str
     authority: str | None
-    headers: "RequestHeaders"
+    headers: RequestHeaders
 
 
 class RequestHeaders(Protocol):
@@ -64,7 +65,7 @@ class HttpExchange(Protocol):
 
     async def __call__(self) -> bytes: ...
 
-    def __aiter__(self) -> "HttpExchange": ...
+    def __aiter__(self) -> HttpExchange: ...
 
     async def __anext__(self) -> bytes: ...
 
@@ -82,9 +83,7 @@ class Handshake(Protocol):
 class Application:
     """The RSGI application of one process; ``http`` or ``gateway`` may be left out."""
 
-    def __init__(
-        self, http: Wsgi | None, gateway: Gateway | None, threads: Executor
-    ) -> None:
+    def __init__(self, http: Wsgi | None, gateway: Gateway | None, threads: Executor) -> None:
         self._http = http
         self._gateway = gateway
         self._threads = threads
@@ -187,7 +186,8 @@ def _call(http: Wsgi, environ: dict[str, object]) -> Answer:
 
     def start_response(line: str, given: Headers, _: object = None) -> None:
         nonlocal status, headers
-        status, headers = int(line[:3]), [(name.lower(), value) for name, value in given]
+        status = int(line[:3])
+        headers = [(name.lower(), value) for name, value in given]
 
     chunks = http(environ, start_response)
     try:
@@ -197,10 +197,7 @@ def _call(http: Wsgi, environ: dict[str, object]) -> Answer:
             chunks.close()
 
 
-def _flat(response: object) -> Answer:
-    from django.http import HttpResponse
-
-    assert isinstance(response, HttpResponse)
+def _flat(response: HttpResponse) -> Answer:
     headers = [(name.lower(), value) for name, value in response.items()]
     return response.status_code, headers, response.content
 

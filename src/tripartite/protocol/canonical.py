@@ -86,7 +86,7 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _check(value: Json, *, depth: int) -> bool:
+def _check(value: object, *, depth: int) -> bool:
     """Refuse what we don't write. True if all keys are ASCII."""
     if depth > MAX_DEPTH:
         raise NotCanonical(f"JSON is nested deeper than {MAX_DEPTH} levels.")
@@ -105,5 +105,8 @@ def _check(value: Json, *, depth: int) -> bool:
             plain = _check(inner, depth=depth + 1) and plain and key.isascii()
         return plain
     if isinstance(value, list | Sequence) and not isinstance(value, bytes | bytearray):
-        return all([_check(inner, depth=depth + 1) for inner in value])
+        plain = True
+        for inner in value:
+            plain = _check(inner, depth=depth + 1) and plain
+        return plain
     raise NotCanonical("Only null, booleans, whole numbers, strings, lists and objects.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar  # Any: Django's own manager takes whatever fields the model has
+from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -18,14 +18,26 @@ NAME_LENGTH = 32
 class AccountManager(BaseUserManager["Account"]):
     """Finds accounts by name, and makes the ones Django's own commands ask for."""
 
-    def create_user(self, name: str, password: str | None = None, **fields: Any) -> Account:
+    def create_user(
+        self,
+        name: str,
+        password: str | None = None,
+        **fields: Any,  # noqa: ANN401 — Django's commands pass any of the model's fields
+    ) -> Account:
         account = self.model(name=name, **fields)
         account.set_password(password)
         account.save(using=self._db)
         return account
 
-    def create_superuser(self, name: str, password: str | None = None, **fields: Any) -> Account:
-        return self.create_user(name, password, **{**fields, "is_staff": True, "is_superuser": True})
+    def create_superuser(
+        self,
+        name: str,
+        password: str | None = None,
+        **fields: Any,  # noqa: ANN401 — as above
+    ) -> Account:
+        return self.create_user(
+            name, password, **{**fields, "is_staff": True, "is_superuser": True}
+        )
 
 
 class Account(AbstractBaseUser, PermissionsMixin):

@@ -105,7 +105,7 @@ def store(seen: Seen, record: Record, *, position: int, at: datetime) -> bool:
                 seen.version,
             ],
         )
-        return sql.rowcount == 1
+        return bool(sql.rowcount == 1)
 
 
 def keep(record: Record, *, version: int) -> None:

@@ -22,10 +22,14 @@ CREATE TRIGGER {table}_keeps_all BEFORE TRUNCATE ON {table}
 """
 
 _SQLITE: Final = (
-    "CREATE TRIGGER {table}_keeps_content BEFORE UPDATE ON {table}"
-    " BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
-    "CREATE TRIGGER {table}_keeps_rows BEFORE DELETE ON {table}"
-    " BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
+    """
+    CREATE TRIGGER {table}_keeps_content BEFORE UPDATE ON {table}
+    BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END
+    """,
+    """
+    CREATE TRIGGER {table}_keeps_rows BEFORE DELETE ON {table}
+    BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END
+    """,
 )
 
 

@@ -18,7 +18,8 @@ from functools import cached_property
 from typing import Final, Protocol, TypeVar
 from urllib.parse import parse_qs
 
-from granian.rsgi import ProtocolClosed, WebsocketMessageType
+from granian._granian import RSGIProtocolClosed as ProtocolClosed  # typed here, not in rsgi
+from granian.rsgi import WebsocketMessageType
 
 from tripartite.coordinator.accounts.tokens import Caller, TokenInvalid, caller_of
 from tripartite.coordinator.escrows.models import Participant
@@ -100,9 +101,7 @@ class Gateway:
 
     def publish(self, events: Sequence[StoredEvent]) -> None:
         """The tail's listener; runs in the tail's thread."""
-        frames = [
-            Frame(event, self._parties_of(event.escrow_id)) for event in events
-        ]
+        frames = [Frame(event, self._parties_of(event.escrow_id)) for event in events]
         self._loop.call_soon_threadsafe(self._fan_out, frames)
 
     def close(self) -> None:

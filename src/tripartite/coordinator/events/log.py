@@ -128,10 +128,12 @@ def append(events: Sequence[NewEvent], *, at: datetime) -> int:
         places = ",".join(["(%s,%s,%s,%s,%s,%s,%s,%s)"] * len(events))
         sql.execute(
             "INSERT INTO events_event"
-            f" (cursor, type, escrow_id, account_id, position, at, data, hash) VALUES {places}",  # noqa: S608 — only placeholders are put in
+            f" (cursor, type, escrow_id, account_id, position, at, data, hash) VALUES {places}",
             rows,
         )
-        sql.execute("UPDATE events_eventhead SET cursor = %s, hash = %s WHERE id = 1", [last, before])
+        sql.execute(
+            "UPDATE events_eventhead SET cursor = %s, hash = %s WHERE id = 1", [last, before]
+        )
         if connection.vendor == "postgresql":
             sql.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(last)])
     transaction.on_commit(_hint)

@@ -40,16 +40,14 @@ def answer_with_problems(
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         try:
-            check_body(
-                request.META.get("CONTENT_LENGTH", ""), request.META.get("CONTENT_TYPE", "")
-            )
+            check_body(request.META.get("CONTENT_LENGTH", ""), request.META.get("CONTENT_TYPE", ""))
             request.get_host()
             response = get_response(request)
         except TripartiteError as error:
             return problem_of(error)
         except DisallowedHost:
             return http_problem(400)
-        if response.status_code >= 400 and response["Content-Type"] != CONTENT_TYPE:  # noqa: PLR2004 — HTTP's error range
+        if response.status_code >= 400 and response["Content-Type"] != CONTENT_TYPE:
             return _reshaped(response)
         return response
 

@@ -66,9 +66,9 @@ def problem_of(error: TripartiteError) -> HttpResponse:
         detail=error.detail,
         facts={name: value for name, value in error.facts.items() if name not in _RESERVED},
     )
-    if status == 401:  # noqa: PLR2004 — RFC 9110 section 11.6.1 wants the challenge
+    if status == 401:  # RFC 9110 section 11.6.1 wants the challenge
         response["WWW-Authenticate"] = "Bearer"
-    if status == 503:  # noqa: PLR2004 — tell clients when to come back
+    if status == 503:  # tell clients when to come back
         response["Retry-After"] = "1"
     return response
 

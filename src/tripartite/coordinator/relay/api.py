@@ -57,7 +57,9 @@ class Wanted(Body):
 
 
 @router.post("/{escrow_id}/messages", response={200: Placed, 201: Placed})
-def post_message(request: ApiRequest, escrow_id: str, body: Envelope) -> Status[object] | HttpResponse:
+def post_message(
+    request: ApiRequest, escrow_id: str, body: Envelope
+) -> Status[object] | HttpResponse:
     """Say something in an escrow. The same message again gives 200 and its place."""
     this = once(request, request.auth.account_id)
     if (answer := this.answered()) is not None:

@@ -202,11 +202,7 @@ def _note_refusal(caller: Caller, escrow_id: str, text: str, error: Refused | Ta
         data |= {"role": claimed.role.value, "kind": claimed.kind.value}
     with write_transaction():
         append(
-            [
-                NewEvent(
-                    EventType.MESSAGE_REFUSED, escrow_id, data, account_id=caller.account_id
-                )
-            ],
+            [NewEvent(EventType.MESSAGE_REFUSED, escrow_id, data, account_id=caller.account_id)],
             at=now(),
         )
 

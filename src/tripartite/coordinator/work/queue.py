@@ -143,7 +143,8 @@ def _anything_due(at: datetime) -> bool:
         return sql.fetchone() is not None
 
 
-def _stamp(moment: datetime) -> object:
+def _stamp(moment: datetime) -> str | None:
+    # Typed as text; on PostgreSQL it is the datetime itself. Either goes straight into a query.
     return connection.ops.adapt_datetimefield_value(moment)
 
 
