@@ -40,7 +40,7 @@ from tripartite.domain.parties import Role
 from tripartite.protocol.identity import Identity
 from tripartite.protocol.pairing import write_card
 
-PASSWORD = "correct horse battery"  # noqa: S105 — of accounts that live for one measurement
+PASSWORD = "correct horse battery"  # noqa: S105 — for accounts that live for one measurement
 CLIENTS = 4
 
 

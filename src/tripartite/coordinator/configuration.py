@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from tripartite.domain.errors import Refused
 from tripartite.domain.parties import Network
@@ -284,8 +284,8 @@ def _database(url: str) -> Database:
             return Database(
                 "postgresql",
                 name=parts.path.strip("/"),
-                user=parts.username or "",
-                password=Secret(parts.password or ""),
+                user=unquote(parts.username or ""),
+                password=Secret(unquote(parts.password or "")),
                 host=parts.hostname or _socket_directory(parts.query),
                 port=parts.port,
             )

@@ -27,7 +27,6 @@ STATUS: Final[Mapping[str, int]] = {
     "move_not_open": 409,
     "name_taken": 409,
     "not_your_move": 409,
-    "envelope_out_of_sequence": 409,
     "body_too_large": 413,
     "content_type_unknown": 415,
 }
