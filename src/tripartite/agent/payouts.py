@@ -167,8 +167,18 @@ def estimate_fee(per_byte: int, mask: int, *, inputs: int, recipients: int) -> i
     return -(-weight * per_byte // mask) * mask
 
 
+def dust_threshold(per_byte: int) -> int:
+    """Outputs below this, in piconero, cost more to spend than they hold: wallets leave them.
+
+    ``wallet2::create_transactions_2`` does so by default (ignore_fractional_outputs), and would
+    find too little money if we counted them. So nobody can block a payout by sending dust.
+    """
+    return per_byte * _INPUT_WEIGHT
+
+
 _RING: Final = 16  # members per ring since hard fork 15 (HF_VERSION_MIN_MIXIN_15)
 _EXTRA: Final = 44  # transaction key (33) and encrypted payment id (11)
+_INPUT_WEIGHT: Final = 1 + 6 + 2 * _RING + 32 + (32 * _RING + 64) + 32
 
 
 def estimate_weight(*, inputs: int, outputs: int) -> int:
@@ -180,9 +190,8 @@ def estimate_weight(*, inputs: int, outputs: int) -> int:
     """
     log_padded = max(outputs - 1, 0).bit_length()
     proof = 32 * (6 + 2 * (6 + log_padded))
-    per_input = 1 + 6 + 2 * _RING + 32 + (32 * _RING + 64) + 32
     per_output = 6 + 32 + 1 + 8 + 32
-    size = 7 + inputs * per_input + outputs * per_output + _EXTRA + 1 + proof + 3 + 4
+    size = 7 + inputs * _INPUT_WEIGHT + outputs * per_output + _EXTRA + 1 + proof + 3 + 4
     if outputs <= 2:
         return size
     two_outputs = 32 * (6 + 7 * 2) // 2

@@ -15,6 +15,7 @@ PayoutRefused (Tampered)
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import ClassVar, Final
 
 from tripartite.agent.payouts import FeeLimit, PayoutPlan, expected
@@ -166,9 +167,12 @@ def check_payout(description: Description, plan: PayoutPlan, balance: int, limit
 
 def _check_summary(description: Description, transaction: DescribedTransaction) -> None:
     """The set's sums say the same as its only transaction: we judge one, people may read both."""
-    for name in ("amount_in", "amount_out", "fee", "recipients", "change_amount", "change_address"):
+    for name in ("amount_in", "amount_out", "fee", "change_amount", "change_address"):
         if getattr(description, name) != getattr(transaction, name):
             raise PayoutSummaryDiffers(_STOP, field=name)
+    # The wallet lists the recipients of the sum in another order.
+    if Counter(description.recipients) != Counter(transaction.recipients):
+        raise PayoutSummaryDiffers(_STOP, field="recipients")
 
 
 def _check_change(transaction: DescribedTransaction, plan: PayoutPlan) -> None:

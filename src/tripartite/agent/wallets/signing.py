@@ -13,7 +13,7 @@ nonces are noted as spent, on the disk, before they are used, and only a fresh e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -23,6 +23,7 @@ from tripartite.agent.payouts import (
     PRIORITY,
     FeeLimit,
     PayoutPlan,
+    dust_threshold,
     estimate_fee,
     expected,
     fee_limit,
@@ -49,19 +50,22 @@ from tripartite.monero.errors import (
     RpcOutcomeUnknown,
     SubmitRejected,
 )
-from tripartite.monero.monerod import KeyImageStatus, Monerod
+from tripartite.monero.monerod import FeeEstimate, KeyImageStatus, Monerod
 from tripartite.monero.signing import Built
-from tripartite.monero.wallet_results import Recipient
+from tripartite.monero.wallet_results import Output, Recipient
 
 _ROUNDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class _Purse:
-    """What the wallet can spend, in piconero, and in how many outputs."""
+    """What the wallet can spend, in piconero, in how many outputs, and for which fees.
+
+    Outputs that aren't worth their fee are left out, as the wallet leaves them.
+    """
 
     balance: int
-    outputs: int
+    limit: FeeLimit
 
 
 def export_info(slot: Slot, ref: WalletRef, node: Monerod) -> str:
@@ -76,11 +80,10 @@ def export_info(slot: Slot, ref: WalletRef, node: Monerod) -> str:
 def build(slot: Slot, ref: WalletRef, node: Monerod, cosigner_info: str, plan: PayoutPlan) -> str:
     """The transaction set (hex) that carries out the plan, described and checked."""
     _require_fresh_nonces(slot, ref)
-    purse = _take_in(slot, node, cosigner_info)
-    limit = _limit(node, plan, purse)
+    purse = _take_in(slot, node, cosigner_info, plan)
     with slot.heavy:
-        built = _build_exactly(slot, ref, plan, purse, limit)
-        check_payout(slot.rpc.describe_transfer(built.txset), plan, purse.balance, limit)
+        built = _build_exactly(slot, ref, plan, purse)
+        check_payout(slot.rpc.describe_transfer(built.txset), plan, purse.balance, purse.limit)
         slot.rpc.store()
     return built.txset
 
@@ -97,11 +100,10 @@ def cosign(
 ) -> SignedPayout:
     """Check, sign and submit what the other party built."""
     _require_fresh_nonces(slot, ref)
-    purse = _take_in(slot, node, builder_info)
-    limit = _limit(node, plan, purse)
+    purse = _take_in(slot, node, builder_info, plan)
     with slot.heavy:
         description = slot.rpc.describe_transfer(txset)
-        check_payout(description, plan, purse.balance, limit)
+        check_payout(description, plan, purse.balance, purse.limit)
         _note_nonces(slot, ref, Nonces.SPENT, durable=True)
         signed = slot.rpc.sign_multisig(txset)
         slot.rpc.store()
@@ -139,7 +141,7 @@ def raw_transaction(node: Monerod, txid: str) -> str | None:
     return None
 
 
-def _take_in(slot: Slot, node: Monerod, info: str) -> _Purse:
+def _take_in(slot: Slot, node: Monerod, info: str, plan: PayoutPlan) -> _Purse:
     """Import the co-signer's info and see that it covers everything there is to spend."""
     catch_up(slot, node)
     covered = slot.rpc.import_multisig_info([info])
@@ -150,38 +152,42 @@ def _take_in(slot: Slot, node: Monerod, info: str) -> _Purse:
             covered=covered,
             outputs=len(outputs),
         )
-    balance = slot.rpc.get_balance()
-    if balance.multisig_import_needed:
+    if slot.rpc.get_balance().multisig_import_needed:
         raise MultisigInfoUnusable("Start the payout again with fresh exports of both signers.")
-    spendable = [one for one in outputs if one.unlocked and not one.spent and not one.frozen]
-    return _Purse(balance.unlocked, len(spendable))
+    return _count(outputs, node.get_fee_estimate(), plan)
 
 
-def _limit(node: Monerod, plan: PayoutPlan, purse: _Purse) -> FeeLimit:
-    """The fees we accept, by our own node's word and our own wallet's outputs.
+def _count(outputs: Sequence[Output], fees: FeeEstimate, plan: PayoutPlan) -> _Purse:
+    """What can be spent, and the fees we accept: by our own wallet's and our own node's word.
 
-    Not by a trial transaction: proposing one would void the nonces that the builder relies on.
+    The fee isn't found by a trial transaction, which would void the nonces that the builder
+    relies on.
     """
-    answer = node.get_fee_estimate()
-    # One fee per priority from 1 on since hard fork 15; before there was only the usual one.
-    rates = answer.by_priority
-    per_byte = rates[PRIORITY - 1] if len(rates) >= PRIORITY else answer.per_byte
-    recipients = len(plan.gross(purse.balance).items())
+    # One rate per priority from 1 on since hard fork 15; before there was only the usual one.
+    rates = fees.by_priority
+    per_byte = rates[PRIORITY - 1] if len(rates) >= PRIORITY else fees.per_byte
+    usable = [
+        one.amount
+        for one in outputs
+        if one.unlocked and not one.spent and not one.frozen
+        and one.amount >= dust_threshold(per_byte)
+    ]  # fmt: skip
+    if not usable:
+        raise NothingUnlocked("Wait for ten confirmations.")
+    recipients = len(plan.gross(sum(usable)).items())
     estimate = estimate_fee(
-        per_byte, answer.quantization_mask, inputs=purse.outputs, recipients=recipients
+        per_byte, fees.quantization_mask, inputs=len(usable), recipients=recipients
     )
-    return fee_limit(plan.network, estimate)
+    return _Purse(sum(usable), fee_limit(plan.network, estimate))
 
 
-def _build_exactly(
-    slot: Slot, ref: WalletRef, plan: PayoutPlan, purse: _Purse, limit: FeeLimit
-) -> Built:
+def _build_exactly(slot: Slot, ref: WalletRef, plan: PayoutPlan, purse: _Purse) -> Built:
     """A transaction that leaves nothing behind.
 
     wallet-rpc of this version can't take the fee from what is sent. So a trial with half the
     amounts says what the fee will be, and the amounts follow from it.
     """
-    guess = min(limit.lowest * FEE_FACTOR, purse.balance)
+    guess = min(purse.limit.lowest * FEE_FACTOR, purse.balance)
     due = expected(plan, purse.balance, guess)
     if not due:
         raise NothingUnlocked("The fee would eat everything.")
