@@ -56,7 +56,8 @@ def parse_version(text: str) -> Version:
 
 # The oldest we run on a network without value; all answers in ``errors`` were measured on it.
 OLDEST_FOR_TESTING: Final = Version((0, 18, 0, 0))
-# The oldest for real money, chosen for the fixes below.
+# The oldest for real money: has the multisig fixes up to 2023 below, and its nodes are the first to
+# turn away locked payments (nonzero_unlock_time in send_raw_transaction, pull request 9311).
 OLDEST_FOR_MAINNET: Final = Version((0, 18, 3, 4))
 
 # Interface number → first release that had it.
@@ -141,7 +142,6 @@ def require_supported_node(network: Network, version: NodeVersion, info: NodeInf
 
 def _too_old(program: str, release: Version | None, network: Network) -> VersionTooOld:
     oldest = oldest_for(network)
-    # From 0.18.3.4 on, nodes neither relay nor wallets make locked payments (pull request 9311).
     reasons = "; ".join(open_weaknesses(release or OLDEST_FOR_TESTING))
     return VersionTooOld(
         f"Install {program} {oldest} or newer for {network}. Known of the version that runs: "

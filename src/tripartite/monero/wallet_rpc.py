@@ -64,8 +64,8 @@ class WalletRpc:
     def create_wallet(self, name: str, password: Secret, *, language: str = "English") -> None:
         """Make a wallet and open it. Raises WalletExists.
 
-        Wallets made here look 200 subaddresses of 50 accounts ahead, which makes the key exchange slow;
-        ``processes.create_wallet_with_cli`` makes leaner ones.
+        Wallets made here look 200 subaddresses of 50 accounts ahead, which makes the key exchange
+        slow; ``processes.create_wallet_with_cli`` makes leaner ones.
         """
         self._call(
             "create_wallet", heavy=True, filename=name, password=password.reveal(),

@@ -1,0 +1,58 @@
+"""What a wallet sees on the chain, once it has seen all of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Final
+
+from tripartite.agent.wallets.records import Sighting, WalletBehind
+from tripartite.agent.wallets.slots import Slot
+from tripartite.domain.deposits import Output
+from tripartite.monero.monerod import BlockHeader, Monerod
+from tripartite.monero.wallet_results import Transfer, Transfers
+
+_TRIES: Final = 3
+
+
+def catch_up(slot: Slot, node: Monerod) -> BlockHeader:
+    """Refresh until the wallet has scanned every block; the chain's top block.
+
+    wallet-rpc opens without refreshing, and silently loses an import that comes before. After a
+    deep reorganisation the first refresh may keep the orphan, so heights are compared.
+    Raises WalletBehind, DaemonUnreachable.
+    """
+    for _ in range(_TRIES):
+        slot.rpc.refresh()
+        # Asked after the refresh: a block that arrives between makes one more try, not a lie.
+        top = node.get_last_block_header()
+        if slot.rpc.get_height() == top.height + 1:
+            return top
+    raise WalletBehind("Its node may be catching up, or follow another chain: try again.")
+
+
+def sight(slot: Slot, node: Monerod) -> Sighting:
+    """Everything paid to the wallet, mined or in the pool."""
+    top = catch_up(slot, node)
+    return Sighting(_outputs(slot.rpc.get_transfers()), top.height + 1, top.timestamp)
+
+
+def _outputs(transfers: Transfers) -> tuple[Output, ...]:
+    """One output per amount; those of one transaction are numbered from the smallest.
+
+    An entry holds all outputs of a transaction to one subaddress, and a transaction that is just
+    being mined is listed in both places: ``tally`` counts it once if its numbers are the same.
+    """
+    outputs: list[Output] = []
+    for entries in (transfers.incoming, transfers.pool):
+        by_transaction: dict[str, list[Transfer]] = defaultdict(list)
+        for entry in entries:
+            by_transaction[entry.txid].append(entry)
+        for txid, parts in by_transaction.items():
+            amounts = sorted(one for part in parts for one in part.amounts or (part.amount,))
+            height = None if entries is transfers.pool else parts[0].height
+            unlock_time = parts[0].unlock_time
+            outputs += [
+                Output(txid, index, amount, height, unlock_time)
+                for index, amount in enumerate(amounts)
+            ]
+    return tuple(outputs)

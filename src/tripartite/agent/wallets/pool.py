@@ -1,0 +1,378 @@
+"""The wallets of one agent: every call to a wallet-rpc goes through here.
+
+Callers name a wallet and block until it could be served; any number of threads may call. A slot is
+one wallet-rpc with at most one open wallet. The slot that has the wallet open is used, else an idle
+one, else the caller waits. Heavy calls (making, opening, key exchange, signing) are limited to the
+number of cores: with more at once each of them costs twice the CPU.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Final, Self
+
+from tripartite.agent.payouts import PayoutPlan
+from tripartite.agent.wallets import chain, key_exchange, signing
+from tripartite.agent.wallets.files import WalletFiles
+from tripartite.agent.wallets.notes import Notebook
+from tripartite.agent.wallets.records import (
+    Endpoint,
+    Node,
+    NodeOfWrongNetwork,
+    PoolStopped,
+    Sighting,
+    SignedPayout,
+    WalletRef,
+)
+from tripartite.agent.wallets.slots import GivenEndpoint, OwnProcess, Slot
+from tripartite.domain.errors import TripartiteError
+from tripartite.domain.parties import Network
+from tripartite.domain.secrets import Secret
+from tripartite.monero.errors import RpcAnswerUnreadable, RpcOutcomeUnknown, RpcUnreachable
+from tripartite.monero.monerod import Monerod
+from tripartite.monero.processes import create_wallet_with_cli
+from tripartite.monero.transport import Timeouts
+from tripartite.monero.versions import require_supported_node
+
+DEFAULT_SLOTS: Final = 2
+_PASSWORD_BYTES: Final = 32
+_STOP_SECONDS: Final = 30.0
+
+# After these it is not known what the process did, or whether it still runs.
+_LOST: Final = (RpcOutcomeUnknown, RpcUnreachable, RpcAnswerUnreadable)
+
+
+class WalletPool:
+    """The wallets in ``directory``, or those behind ``endpoints``.
+
+    Without ``endpoints`` the pool runs ``slots`` wallet-rpc processes of its own, and starts one
+    again that died. With them it only talks to those, which must be for this agent alone: it opens
+    and closes wallets there as it needs them. ``heavy`` is shared between several pools in one
+    process; ``timeouts`` are those of each wallet-rpc call.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        network: Network,
+        node: Node,
+        slots: int = DEFAULT_SLOTS,
+        endpoints: Sequence[Endpoint] = (),
+        heavy: AbstractContextManager[object] | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        """Nothing is started yet; the directories are made."""
+        self._network = network
+        self._node_address = node
+        self._heavy = heavy or threading.BoundedSemaphore(os.cpu_count() or 1)
+        self._files = None if endpoints else WalletFiles(directory)
+        self._notebook = Notebook(directory / "notes")
+        proxy = None if node.proxy is None else f"socks5h://{node.proxy}"
+        self._node = Monerod(node.url, node.login, proxy=proxy)
+        backends: list[OwnProcess | GivenEndpoint] = [
+            GivenEndpoint(one, timeouts=timeouts) for one in endpoints
+        ]
+        if self._files is not None:
+            backends += [
+                OwnProcess(self._files, number, node=node, network=network, timeouts=timeouts)
+                for number in range(slots)
+            ]
+        self._slots = [
+            Slot(
+                backend,
+                network=network,
+                files=self._files,
+                notebook=self._notebook,
+                heavy=self._heavy,
+            )
+            for backend in backends
+        ]
+        self._started = False
+        self._changed = threading.Condition()
+
+    def start(self) -> None:
+        """Check node and wallet-rpcs, and start those that are ours.
+
+        Raises NodeOfWrongNetwork, VersionTooOld, ProgramMissing, and what the daemons answer; a
+        pool that couldn't start may be started again.
+        """
+        info = self._node.get_info()
+        if info.network is not self._network:
+            raise NodeOfWrongNetwork(
+                f"The node at {self._node_address.url} is on {info.network.value}: name one on "
+                f"{self._network.value}.",
+                network=info.network.value,
+            )
+        require_supported_node(self._network, self._node.get_version(), info)
+        with ThreadPoolExecutor(len(self._slots)) as workers:
+            list(workers.map(Slot.ready, self._slots))
+        with self._changed:
+            self._started = True
+
+    def stop(self) -> None:
+        """Let calls under way finish for a while, then close the wallets and end our processes."""
+        with self._changed:
+            self._started = False
+            self._changed.notify_all()
+            self._changed.wait_for(
+                lambda: not any(slot.busy for slot in self._slots), timeout=_STOP_SECONDS
+            )
+        for slot in self._slots:
+            slot.release_process()
+        self._node.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    # Wallet files
+
+    def new_ref(self) -> WalletRef:
+        """A name and password that nobody can guess. Journal it before ``make``."""
+        return WalletRef(secrets.token_hex(16), Secret(secrets.token_urlsafe(_PASSWORD_BYTES)))
+
+    def make(self, ref: WalletRef, *, at_once: bool = False) -> None:
+        """Make the wallet.
+
+        Done ahead, it is made lean where possible: its key exchange takes a third of the time.
+        ``at_once`` is for when somebody waits for it: the wallet is then made in a slot and stays
+        open there. Raises WalletExists: take a new ref then; WalletNotMade.
+        """
+        if self._files is None or at_once or not self._can_make_lean():
+            with self._use(ref.name) as slot:
+                slot.ready()
+                slot.shut()
+                with slot.heavy:
+                    slot.rpc.create_wallet(ref.name, ref.password)
+                slot.adopt(ref)
+        else:
+            self._require_started()
+            with self._heavy:
+                create_wallet_with_cli(
+                    self._files.directory,
+                    ref.name,
+                    ref.password,
+                    node_url=self._node_address.url,
+                    network=self._network,
+                )
+        if self._files is not None:
+            self._files.make_private(ref.name)
+
+    def prepare_ahead(self) -> WalletRef:
+        """``new_ref`` and ``make`` in one, for callers that journal the ref only afterwards."""
+        ref = self.new_ref()
+        self.make(ref)
+        return ref
+
+    def warm(self, ref: WalletRef) -> bool:
+        """Open the wallet ahead of its use, if there is a slot with nothing to do.
+
+        Never takes the place of a wallet that is in the middle of a key exchange. Returns whether
+        it is open now. At most one wallet is kept warm: warming another takes the place of it.
+        """
+        with self._changed:
+            self._require_started()
+            slot = self._coldest(ref.name)
+            if slot is None:
+                return False
+            self._take(slot, ref.name)
+        with self._using(slot):
+            slot.hold(ref)
+            slot.warm = True
+        return True
+
+    def set_aside(self, ref: WalletRef) -> None:
+        """Close the wallet and move its files where they are not in the way; nothing is deleted.
+
+        Its files can't be moved when they are at an endpoint that is not ours.
+        """
+        with self._use(ref.name) as slot:
+            slot.ready()
+            if slot.wallet == ref.name:
+                slot.shut()
+            if self._files is not None:
+                self._files.set_wallet_aside(ref.name)
+
+    # Key exchange
+
+    def prepare_multisig(self, ref: WalletRef) -> str:
+        """The first message of the key exchange. Asking again gives another that fits as well."""
+        with self._open(ref) as slot:
+            return key_exchange.prepare(slot)
+
+    def make_multisig(self, ref: WalletRef, infos: tuple[str, str]) -> str:
+        """The second message, from the others' first ones. Can't be undone.
+
+        Raises ExchangeMessagesUnsound, WalletAlreadyMultisig, KeyExchangeBadMessage, and
+        WalletInDoubt: start the next attempt then.
+        """
+        with self._open(ref) as slot, slot.heavy:
+            return key_exchange.make(slot, ref, infos)
+
+    def exchange(self, ref: WalletRef, infos: tuple[str, str]) -> str:
+        """The third message, from the others' second ones; errors as in ``make_multisig``."""
+        with self._open(ref) as slot, slot.heavy:
+            return key_exchange.exchange(slot, ref, infos)
+
+    def finish(self, ref: WalletRef, infos: tuple[str, str]) -> str:
+        """The final address, from the others' third messages; the keys are safe on the disk.
+
+        Errors as in ``make_multisig``, and NotTwoOfThree.
+        """
+        with self._open(ref) as slot:
+            with slot.heavy:
+                address = key_exchange.finish(slot, ref, infos, self._network)
+            if self._files is not None:
+                self._files.keep_keys(ref.name)
+        return address
+
+    # Deposits
+
+    def deposits(self, ref: WalletRef) -> Sighting:
+        """Everything paid to the wallet so far. Raises WalletBehind, DaemonUnreachable."""
+        with self._open(ref) as slot:
+            return chain.sight(slot, self._node)
+
+    # Payouts
+
+    def export_info(self, ref: WalletRef) -> str:
+        """Fresh info (hex) for the other signer; voids the one before. Good for one signature."""
+        with self._open(ref) as slot:
+            return signing.export_info(slot, ref, self._node)
+
+    def build(self, ref: WalletRef, cosigner_info: str, plan: PayoutPlan) -> str:
+        """The transaction set (hex) that carries out ``plan``, checked; nothing is sent.
+
+        Needs an ``export_info`` of this wallet before, and uses it up. Raises RoundSpent,
+        CosignerBehind, MultisigInfoUnusable, NothingUnlocked, PayoutNotExact, PayoutRefused.
+        """
+        with self._open(ref) as slot:
+            return signing.build(slot, ref, self._node, cosigner_info, plan)
+
+    def cosign(
+        self,
+        ref: WalletRef,
+        builder_info: str,
+        txset: str,
+        plan: PayoutPlan,
+        on_signed: Callable[[SignedPayout], None],
+    ) -> SignedPayout:
+        """Check the set against ``plan``, sign it, have ``on_signed`` persist it, submit it.
+
+        If ``on_signed`` raises, nothing is submitted. It must not call the pool. If submitting
+        fails, the payout was persisted: ``resubmit`` it. Raises PayoutRefused, RoundSpent,
+        CosignerBehind, MultisigInfoUnusable, StaleMultisigData, BadTxset, PayoutOvertaken.
+        """
+        with self._open(ref) as slot:
+            return signing.cosign(
+                slot,
+                ref,
+                self._node,
+                builder_info=builder_info,
+                txset=txset,
+                plan=plan,
+                on_signed=on_signed,
+            )
+
+    def resubmit(self, ref: WalletRef, signed_txset: str) -> str:
+        """Send a signed set again; its transaction id. Harmless when it was sent before.
+
+        Raises PayoutOvertaken, SubmitRejected.
+        """
+        with self._open(ref) as slot:
+            return signing.submit(slot, self._node, signed_txset)
+
+    # Slots
+
+    @contextmanager
+    def _open(self, ref: WalletRef) -> Iterator[Slot]:
+        """A slot with the wallet open and verified."""
+        with self._use(ref.name) as slot:
+            slot.hold(ref)
+            slot.warm = False
+            yield slot
+
+    @contextmanager
+    def _use(self, name: str) -> Iterator[Slot]:
+        """The slot that serves the wallet, as soon as it is free."""
+        with self._changed:
+            while (slot := self._choose(name)) is None:
+                self._changed.wait()
+            self._take(slot, name)
+        with self._using(slot):
+            yield slot
+
+    @contextmanager
+    def _using(self, slot: Slot) -> Iterator[None]:
+        """Give a taken slot back; after a lost answer or an interruption it is not trusted."""
+        known = False
+        try:
+            yield
+            known = True
+        except TripartiteError as error:
+            known = not isinstance(error, _LOST)
+            raise
+        finally:
+            if not known:
+                slot.distrust()
+            slot.settle()
+            with self._changed:
+                slot.busy = False
+                self._changed.notify_all()
+
+    @staticmethod
+    def _take(slot: Slot, name: str) -> None:
+        slot.busy = True
+        # Others who want this wallet wait for this slot from now on: a wallet file that is open
+        # in one process can't be opened in another.
+        slot.may_hold.add(name)
+
+    def _choose(self, name: str) -> Slot | None:
+        """The free slot to use; None means wait. Raises PoolStopped."""
+        self._require_started()
+        for slot in self._slots:
+            if name in slot.may_hold:
+                return None if slot.busy else slot
+        idle = [slot for slot in self._slots if not slot.busy]
+        # An empty one; else the one used longest ago, but a warm wallet and one in the middle of
+        # its key exchange are kept while there is another.
+        return min(
+            idle,
+            key=lambda slot: (len(slot.may_hold), slot.in_ceremony, slot.warm, slot.last_used),
+            default=None,
+        )
+
+    def _coldest(self, name: str) -> Slot | None:
+        """The free slot to warm a wallet in."""
+        if any(name in slot.may_hold for slot in self._slots):
+            return next((s for s in self._slots if name in s.may_hold and not s.busy), None)
+        idle = [slot for slot in self._slots if not slot.busy and not slot.in_ceremony]
+        return min(
+            idle,
+            key=lambda slot: (not slot.warm, len(slot.may_hold), slot.last_used),
+            default=None,
+        )
+
+    def _require_started(self) -> None:
+        if not self._started:
+            raise PoolStopped("Start the agent, or wait until it has started.")
+
+    def _can_make_lean(self) -> bool:
+        """wallet-cli is there, and can reach the node as we call it."""
+        node = self._node_address
+        return (
+            node.login is None
+            and node.proxy is None
+            and shutil.which("monero-wallet-cli") is not None
+        )
