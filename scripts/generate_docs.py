@@ -9,18 +9,24 @@ The code is the one place where a fact stands; these pages show it to people.
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
 import importlib.util
 import inspect
+import itertools
 import os
 import pkgutil
 import sys
-from collections.abc import Callable, Iterator
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 import tripartite
-from tripartite.domain import errors
+from tripartite.domain import errors, lifecycle
+from tripartite.domain.lifecycle import Effect, Row, State, Teller
+from tripartite.domain.parties import Role
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 SETTINGS: Final = "tripartite.coordinator.settings"
@@ -54,6 +60,114 @@ def error_leaves() -> Iterator[type[errors.TripartiteError]]:
             yield leaf
 
 
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    heads = list(heads)
+    lines = [heads, ["---"] * len(heads), *rows]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _codes(values: Iterable[StrEnum | str]) -> str:
+    return ", ".join(f"`{value}`" for value in values)
+
+
+def _member_docs(enum: type[StrEnum]) -> Mapping[str, str]:
+    """The text below each member that has one, by the member's name.
+
+    Python keeps no docstring for a member, so it is read from the source.
+    """
+    (class_,) = ast.parse(textwrap.dedent(inspect.getsource(enum))).body
+    assert isinstance(class_, ast.ClassDef)
+    found = {}
+    for member, below in itertools.pairwise(class_.body):
+        match member, below:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)]),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                found[name] = inspect.cleandoc(text)
+    return found
+
+
+def _diagram(rows: Iterable[Row]) -> list[str]:
+    """The rows that change the state, one arrow for each pair of states."""
+    arrows: dict[tuple[State, State], list[str]] = {}
+    for row in rows:
+        if row.next is not row.state:
+            arrows.setdefault((row.state, row.next), []).append(row.event.value)
+    return [
+        "```mermaid",
+        "stateDiagram-v2",
+        f"    [*] --> {lifecycle.FIRST_STATE}",
+        *(
+            f"    {before} --> {after}: {' or '.join(events)}"
+            for (before, after), events in arrows.items()
+        ),
+        *(f"    {state} --> [*]" for state in State if state in lifecycle.PAID_OUT),
+        "```",
+    ]
+
+
+def _lifecycle_page() -> str:
+    states = _table(
+        ["state", "meaning", "may hold money", *(f"{role} may" for role in Role)],
+        (
+            [
+                f"`{state}`",
+                state.meaning,
+                "yes" if state in lifecycle.MAY_HOLD_MONEY else "",
+                *(
+                    _codes(move.verb or "" for move in lifecycle.open_moves(state, role))
+                    for role in Role
+                ),
+            ]
+            for state in State
+        ),
+    )
+    rows = _table(
+        ["in state", "event", "told by", "next", "what has to be done"],
+        (
+            [
+                f"`{row.state}`",
+                f"`{row.event}`",
+                # A set has no order of its own: the order of declaration is the same every time.
+                _codes(teller for teller in Teller if teller in row.by),
+                f"`{row.next}`" if row.next is not row.state else "stays",
+                _codes(row.effects),
+            ]
+            for row in lifecycle.ROWS
+        ),
+    )
+    names = [
+        f"- `{member}`: {text}"
+        for enum in (Teller, Effect)
+        for name, text in _member_docs(enum).items()
+        for member in [enum[name]]
+    ]
+    return "\n".join(
+        [
+            "# The life of an escrow",
+            "",
+            NOTICE.format(source="`src/tripartite/domain/lifecycle.py`"),
+            "A state changes only by a row of the table below. What isn't there can't happen.",
+            "",
+            "## States, and what each party may decide in them",
+            "",
+            *states,
+            "",
+            "## Ways from state to state",
+            "",
+            *_diagram(lifecycle.ROWS),
+            "",
+            "## The table",
+            "",
+            *rows,
+            "",
+            *names,
+            "",
+        ]
+    )
+
+
 def _errors_page() -> str:
     import_everything()
     lines = [
@@ -70,13 +184,16 @@ def _errors_page() -> str:
         ]
         if not leaves:
             continue
-        lines += ["| code | title | raised in |", "|---|---|---|"]
-        lines += [f"| `{leaf.code}` | {leaf.title()} | `{leaf.__module__}` |" for leaf in leaves]
+        lines += _table(
+            ["code", "title", "raised in"],
+            ([f"`{leaf.code}`", leaf.title(), f"`{leaf.__module__}`"] for leaf in leaves),
+        )
     return "\n".join(lines) + "\n"
 
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/errors.md": _errors_page,
+    "docs/lifecycle.md": _lifecycle_page,
 }
 
 

@@ -122,11 +122,12 @@ def test_no_page_links_to_a_file_that_is_not_there() -> None:
 
 
 def test_a_module_past_400_lines_explains_itself() -> None:
-    """The explanation stands in its docstring and gives the limit as its subject."""
+    """The explanation stands in its docstring and has the words "400 lines". Tests may be long."""
     silent = [
         name(path)
         for path in python_files()
-        if len(path.read_text().splitlines()) > 400
+        if not path.is_relative_to(ROOT / "tests")
+        and len(path.read_text().splitlines()) > 400
         and "400 lines" not in (ast.get_docstring(ast.parse(path.read_text())) or "")
     ]
 

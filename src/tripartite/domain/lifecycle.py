@@ -198,18 +198,18 @@ _CONFIRMED = {
     Event.REFUND_CONFIRMED: State.REFUNDED,
     Event.SETTLEMENT_CONFIRMED: State.SETTLED,
 }
-_RULINGS = {
+RULINGS: Final = {
     Event.RULED_FOR_VENDOR: State.RELEASING,
     Event.RULED_FOR_BUYER: State.REFUNDING,
     Event.RULED_SPLIT: State.SETTLING,
 }
+"""What the arbiter can rule, and which payout follows."""
 _PAY = (Effect.BUILD_PAYOUT, Effect.TELL_PARTIES)
 _TELL = (Effect.TELL_PARTIES,)
 
 
-def _rows() -> Iterable[Row]:
-    """The table, grouped as the escrow lives."""
-    # Terms and key exchange.
+def _rows_before_money() -> Iterable[Row]:
+    """Terms, key exchange, deposit."""
     yield Row(
         State.CREATED,
         Event.TERMS_SIGNED,
@@ -251,7 +251,10 @@ def _rows() -> Iterable[Row]:
         (*_PAY, Effect.RAISE_ALARM),
     )
 
-    # Consent. Each trader can always give the money to the other one.
+
+def _rows_with_money() -> Iterable[Row]:
+    """Consent, disputes, payouts."""
+    # Each trader can always give the money to the other one.
     for state in (State.FUNDED, State.DISPUTED):
         yield Row(state, Event.RELEASE_SIGNED, _BUYER, State.RELEASING, _PAY)
         yield Row(state, Event.REFUND_SIGNED, _VENDOR, State.REFUNDING, _PAY)
@@ -259,7 +262,8 @@ def _rows() -> Iterable[Row]:
         yield Row(state, Event.SETTLEMENT_PROPOSED, _TRADERS, state, _TELL)
         yield Row(state, Event.SETTLEMENT_AGREED, _TRADERS, State.SETTLING, _PAY)
 
-    # Disputes, also about a payout that doesn't move. A ruling can be replaced until it is paid.
+    # Disputes, also about a payout that doesn't move. A ruling can be replaced until it is paid:
+    # that is what the arbiter's rows in payout states are for, and the record holds them to it.
     for state in (State.AWAITING_DEPOSIT, State.FUNDED, *PAYOUT_STATES):
         yield Row(
             state,
@@ -268,7 +272,7 @@ def _rows() -> Iterable[Row]:
             State.DISPUTED,
             (Effect.CALL_ARBITER, Effect.TELL_PARTIES),
         )
-    for ruling, follows in _RULINGS.items():
+    for ruling, follows in RULINGS.items():
         for state in (State.DISPUTED, *PAYOUT_STATES):
             yield Row(state, ruling, _ARBITER, follows, _PAY)
 
@@ -292,7 +296,10 @@ def _rows() -> Iterable[Row]:
         for confirmed, end in _CONFIRMED.items():
             yield Row(state, confirmed, _CHAIN, end, _TELL)
 
-    # Calling it off, and the clock. The clock ends only what holds no money; else it only warns.
+
+def _rows_of_calling_off() -> Iterable[Row]:
+    """Cancelling, and the clock."""
+    # The clock ends only what holds no money; else it only warns.
     for state in _BEFORE_MONEY:
         yield Row(state, Event.CANCELLED, _ANY_PARTY, State.CANCELLED, _TELL)
         yield Row(state, Event.EXPIRED, _CLOCK, State.CANCELLED, _TELL)
@@ -306,7 +313,11 @@ def _rows() -> Iterable[Row]:
         )
 
 
-ROWS: Final[tuple[Row, ...]] = tuple(_rows())
+ROWS: Final[tuple[Row, ...]] = (
+    *_rows_before_money(),
+    *_rows_with_money(),
+    *_rows_of_calling_off(),
+)
 
 FIRST_STATE: Final = State.CREATED
 """A proposal opens an escrow here."""

@@ -338,7 +338,8 @@ _TABLE: Final = (
     _Row(-53, _PAYING, "", PaymentRejected, "Use a fee priority from 0 to 4."),
     _Row(-7, _ANY, "", RpcDenied, "Start the daemon without its restricted mode."),
     # JSON-RPC 2.0, section 5.1.
-    _Row(-32601, _ANY, "", RpcMethodMissing, "Install a newer version of Monero."),
+    _Row(-32601, _ANY, "", RpcMethodMissing,
+         "Check that the address is the right daemon's, and the daemon's version."),
 )  # fmt: skip
 
 

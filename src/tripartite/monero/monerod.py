@@ -116,7 +116,7 @@ class RejectReason(StrEnum):
 class Submission:
     """What became of a raw transaction: in the node's pool, and passed on to others or not.
 
-    Not accepted with no reasons means: the node couldn't even read it.
+    Not accepted without any reason given can happen: it says only that the node won't have it.
     """
 
     accepted: bool
@@ -252,9 +252,9 @@ class Monerod:
         return tuple(KeyImageStatus(status) for status in statuses)
 
     def send_raw_transaction(self, blob: str) -> Submission:
-        """Hand in a signed transaction (hex). Sending one again that is in the pool is fine.
+        """Hand in a signed transaction (hex). One that is in the pool or mined is taken again.
 
-        One that is mined already counts as a double spend of itself: look it up by id first.
+        So "accepted" never says that it will be mined: look it up by its id.
         """
         answer = self._channel.post("/send_raw_transaction", {"tx_as_hex": blob}, heavy=True)
         status = answer.text("status")

@@ -73,13 +73,14 @@ class MonerodProcess:
             "--rpc-bind-ip=127.0.0.1", f"--rpc-bind-port={port}", *_CONNECTIONS,
             "--no-zmq", "--no-igd", "--hide-my-port", "--p2p-bind-ip=127.0.0.1",
             f"--p2p-bind-port={free_port()}", "--check-updates=disabled",
-            # Without ASCII art and DNS look-ups of checkpoints.
             "--disable-dns-checkpoints",
         ]  # fmt: skip
         daemon = Supervised(command, log=log, console=directory / "monerod.console")
         node = cls(daemon, port)
         with node.client(timeouts=_PROBE) as client, _ending(daemon):
-            daemon.wait_until(lambda: _answers(client.get_info), seconds=seconds)
+            daemon.wait_until(
+                lambda: daemon.listens_on(port) and _answers(client.get_info), seconds=seconds
+            )
         return node
 
     def client(self, *, timeouts: Timeouts | None = None) -> Monerod:
@@ -156,7 +157,8 @@ class WalletRpcProcess:
         seconds: float,
     ) -> WalletRpcProcess:
         login = Login("tripartite", Secret(secrets.token_urlsafe(32)))
-        # In a file, because anyone on the machine can read a command line.
+        # In a file, because anyone on the machine can read a command line; and only until the
+        # daemon has read it.
         settings = directory / "wallet-rpc.conf"
         lines = [f"rpc-login={login.user}:{login.password.reveal()}"]
         if node_login is not None:
@@ -168,8 +170,14 @@ class WalletRpcProcess:
             console=directory / "wallet-rpc.console",
         )
         wallet = cls(daemon, port, login, directory / "wallets")
-        with wallet.client(timeouts=_PROBE) as client, _ending(daemon):
-            daemon.wait_until(lambda: _answers(client.get_version), seconds=seconds)
+        try:
+            with wallet.client(timeouts=_PROBE) as client, _ending(daemon):
+                daemon.wait_until(
+                    lambda: daemon.listens_on(port) and _answers(client.get_version),
+                    seconds=seconds,
+                )
+        finally:
+            settings.unlink()
         return wallet
 
     def client(self, *, timeouts: Timeouts | None = None) -> WalletRpc:

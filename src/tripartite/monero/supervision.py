@@ -12,6 +12,7 @@ wallet saves itself.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import socket
@@ -24,15 +25,18 @@ from typing import ClassVar, Final
 from tripartite.domain.errors import Unavailable
 
 _GUARD: Final = 'read -r _ || kill -TERM "$0"'
+_TCP_LISTEN: Final = "0A"  # TCP_LISTEN in Linux's net/tcp_states.h
 _POLL_SECONDS: Final = 0.05
+_HEAD_LINES: Final = 5
 _TAIL_LINES: Final = 15
 
-# Marks of a crash in the words of glibc, libstdc++ and Monero's own logger.
+# Marks of a crash in the words of glibc, libstdc++ and Monero's own logger; in the latter, "net"
+# calls a taken port fatal.
 _CRASH: Final = re.compile(
     r"terminate called|Segmentation fault|SIGSEGV|SIGABRT|Assertion .*failed|core dumped"
-    r"|stack smashing|double free|free\(\): invalid|corrupted|std::bad_alloc|\tFATAL\t"
+    r"|stack smashing|double free|free\(\): invalid|corrupted|std::bad_alloc|\tFATAL\t(?!net\t)"
 )
-_PORT_TAKEN: Final = re.compile("address already in use|bind: ", re.IGNORECASE)
+_PORT_TAKEN: Final = re.compile("address already in use|failed to bind", re.IGNORECASE)
 
 
 class ProgramMissing(Unavailable):
@@ -93,6 +97,15 @@ class Supervised:
         """Whether it has not ended."""
         return self._process.poll() is None
 
+    def listens_on(self, port: int) -> bool:
+        """Whether it is this daemon, and no other program, that listens on that port.
+
+        An answer alone doesn't tell: a node answers a wallet's first question, too. Only Linux
+        says who listens; elsewhere this is always true.
+        """
+        listening = _listening_sockets(port)
+        return listening is None or not listening.isdisjoint(_open_files(self.pid))
+
     def wait_until(self, ready: Callable[[], bool], *, seconds: float) -> None:
         """Return when ``ready`` says so. Raises DaemonDied, PortTaken or DaemonNotReady."""
         deadline = time.monotonic() + seconds
@@ -101,13 +114,16 @@ class Supervised:
                 self._dismiss_guard()
                 tail = self.tail()
                 leaf = PortTaken if _PORT_TAKEN.search(tail) else DaemonDied
-                raise leaf(f"It ended with {self._process.returncode}. Its last words:\n{tail}")
+                raise leaf(f"It ended with {self._process.returncode}. Its words:\n{tail}")
             if time.monotonic() > deadline:
                 raise DaemonNotReady(f"No answer after {seconds:.0f} s. Read {self.log.name}.")
             time.sleep(_POLL_SECONDS)
 
     def stop(self, *, seconds: float = 30.0) -> None:
-        """SIGTERM, upon which it saves; SIGKILL if that takes longer than ``seconds``."""
+        """SIGTERM, upon which it saves; SIGKILL if that takes longer than ``seconds``.
+
+        Stopping or killing what has ended is fine.
+        """
         self._process.terminate()
         try:
             self._process.wait(seconds)
@@ -123,9 +139,9 @@ class Supervised:
         self._dismiss_guard()
 
     def tail(self) -> str:
-        """The last lines that it printed and logged."""
+        """The first and the last lines that it printed and logged."""
         return "\n".join(
-            line for path in (self.console, self.log) for line in _lines(path)[-_TAIL_LINES:]
+            line for path in (self.console, self.log) for line in _both_ends(_lines(path))
         )
 
     def crash_marks(self) -> list[str]:
@@ -134,7 +150,8 @@ class Supervised:
 
     def _dismiss_guard(self) -> None:
         """Tell the guard that there is nothing to end any more."""
-        self._guard.communicate(b"\n")
+        if self._guard.returncode is None:
+            self._guard.communicate(b"\n")
 
 
 def crash_marks(log: Path) -> list[str]:
@@ -159,6 +176,37 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+def _listening_sockets(port: int) -> set[str] | None:
+    """The names of the sockets listening on an IPv4 port, as /proc has them (proc(5))."""
+    table = Path("/proc/net/tcp")
+    if not table.exists():
+        return None
+    rows = [line.split() for line in table.read_text().splitlines()[1:]]
+    return {
+        f"socket:[{row[9]}]"
+        for row in rows
+        if row[3] == _TCP_LISTEN and int(row[1].rpartition(":")[2], 16) == port
+    }
+
+
+def _open_files(pid: int) -> set[str]:
+    """What a process has open, by name; nothing once it has ended."""
+    names = set()
+    # The process, or one of its files, may be gone before it is looked at.
+    with contextlib.suppress(FileNotFoundError):
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                names.add(str(link.readlink()))
+    return names
+
+
+def _both_ends(lines: list[str]) -> list[str]:
+    """The first lines, which name a bad option, and the last, which tell of a death."""
+    if len(lines) <= _HEAD_LINES + _TAIL_LINES:
+        return lines
+    return [*lines[:_HEAD_LINES], "…", *lines[-_TAIL_LINES:]]
 
 
 def _lines(path: Path) -> list[str]:

@@ -66,9 +66,10 @@ class Channel:
     ) -> None:
         """Nothing is sent yet. ``proxy`` is ``socks5h://[user:password@]host:port``.
 
+        Through a proxy, connecting is given 60 s by default: Tor may have to find a way first.
         Raises RpcUrlInvalid or ProxyUnsuitable.
         """
-        self._timeouts = timeouts or Timeouts()
+        self._timeouts = timeouts or (Timeouts() if proxy is None else Timeouts(connect=60.0))
         self._url = _checked_url(url)
         self._lock = threading.Lock()
         self._client = httpx2.Client(
@@ -141,7 +142,7 @@ class Channel:
                 f"{name} took too long. Look at the wallet's state before asking again.",
                 method=name,
             ) from None
-        except httpx2.TransportError:
+        except httpx2.RequestError:
             raise RpcConnectionLost(
                 f"{name} was not answered. Look at the wallet's state before asking again.",
                 method=name,
@@ -153,7 +154,8 @@ def _checked_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError:
+        httpx2.URL(url)
+    except (ValueError, httpx2.InvalidURL):
         parts, port = urlsplit(""), None
     if (
         parts.scheme not in {"http", "https"}
@@ -171,6 +173,12 @@ def _checked_url(url: str) -> str:
 def _checked_proxy(proxy: str | None) -> str | None:
     # The h is what makes the proxy look names up: with plain socks5 it is up to the client, and
     # a look-up outside Tor tells the network whom we talk to.
-    if proxy is not None and not proxy.startswith("socks5h://"):
+    if proxy is None:
+        return None
+    try:
+        url = httpx2.URL(proxy)
+    except httpx2.InvalidURL:
+        url = httpx2.URL()
+    if url.scheme != "socks5h" or not url.host or url.port is None:
         raise ProxyUnsuitable("Write the proxy as socks5h://host:port.")
     return proxy

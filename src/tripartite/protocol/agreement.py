@@ -125,7 +125,9 @@ class Agreement:
                 network=_member(Network, network),
                 amount=parse_piconero(amount),
                 proposer=_member(Role, proposer),
-                fees=FeeRule(_member(NetworkFeeBearer, bearer), arbiter_bps, platform_bps),
+                fees=FeeRule(
+                    _member(NetworkFeeBearer, bearer), int(arbiter_bps), int(platform_bps)
+                ),
                 fee_allowance=parse_piconero(allowance, zero_allowed=True),
                 platform_address=platform_address,
                 confirmations=ConfirmationTiers(tuple(_tier(tier) for tier in tiers)),
@@ -137,8 +139,8 @@ class Agreement:
                 Role.ARBITER: PublicIdentity.from_json(arbiter),
             },
         )
-        # Anything that would be lost in reading (an extra field, a number as true) must not be
-        # signed by somebody who never saw it.
+        # Anything that would be lost in reading (an extra field, true for 1) must not be signed by
+        # somebody who never saw it.
         if canonical(agreement.to_json()) != canonical(value):
             raise BodyMalformed("These terms have fields that version 1 doesn't know.")
         return agreement
@@ -219,7 +221,7 @@ def _plain(details: Details, escrow_id: str) -> dict[str, Json]:
 def _tier(value: Json) -> tuple[int, int]:
     match value:
         case {"from": str(amount), "blocks": int(blocks)}:
-            return parse_piconero(amount), blocks
+            return parse_piconero(amount), int(blocks)
         case _:
             raise BodyMalformed("A confirmation tier is an amount and a number of blocks.")
 

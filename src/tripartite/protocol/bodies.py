@@ -9,10 +9,16 @@
     key_exchange_restart  reason
     deposit_report        confirmed, pending, locked (piconero as text), height
     release, refund       –           the terms say who gets how much
+    settlement_offer      vendor_share (piconero as text, of the agreed amount)
+    settlement_accept     offer (hash of that envelope)
+    dispute, statement    sealed {text}
+    evidence              sealed {name, type, sha256, part, parts, data}
+    ruling                vendor_bps, cosigner (who carries it out with the arbiter)
     payout_info           sealed {multisig_info}
     payout_txset          sealed {txset}
     payout_broadcast      txid, tx (the signed transaction, which is public now)
     payout_restart        reason
+    payout_seen           txid, outcome (of a payout made outside this record)
 
 Reasons are short codes for programs, not prose: prose is sealed.
 """
@@ -26,7 +32,10 @@ from typing import ClassVar, Final
 
 from tripartite.domain.deposits import Report
 from tripartite.domain.errors import Refused
+from tripartite.domain.lifecycle import Event
 from tripartite.domain.money import parse_piconero
+from tripartite.domain.parties import Role
+from tripartite.domain.settlement import ALL_BPS, ShareOutOfRange
 from tripartite.protocol.agreement import Agreement, BodyMalformed, details_hash
 from tripartite.protocol.canonical import Json
 from tripartite.protocol.envelope import Message, is_digest
@@ -35,6 +44,11 @@ from tripartite.protocol.record import Attestation
 from tripartite.protocol.sealing import unseal
 
 _REASON: Final = re.compile(r"[a-z][a-z_]{0,63}")
+_OUTCOMES: Final = {
+    "release": Event.RELEASE_CONFIRMED,
+    "refund": Event.REFUND_CONFIRMED,
+    "settlement": Event.SETTLEMENT_CONFIRMED,
+}
 _HEX: Final = re.compile(r"(?:[0-9a-f]{2})+")
 
 
@@ -118,8 +132,8 @@ def open_sealed(message: Message, field: str, *, reader: Identity) -> str:
 def read_attestation(message: Message) -> Attestation:
     """The address and transcript hash that an agent saw."""
     match message.body:
-        case {"address": str(address), "transcript": str(seen), **rest} if (
-            not rest and is_digest(seen)
+        case {"address": str(address), "transcript": str(seen), **rest} if not rest and is_digest(
+            seen
         ):
             return Attestation(address=address, transcript=seen)
         case _:
@@ -163,6 +177,54 @@ def read_broadcast(message: Message) -> Broadcast:
             not rest and is_digest(txid) and _HEX.fullmatch(tx)
         ):
             return Broadcast(txid=txid, tx=tx)
+        case _:
+            raise _malformed(message)
+
+
+def read_offer(message: Message, *, amount: int) -> int:
+    """The vendor's share of the agreed ``amount``, both in piconero."""
+    match message.body:
+        case {"vendor_share": str(share), **rest} if not rest:
+            vendor_share = parse_piconero(share, zero_allowed=True)
+        case _:
+            raise _malformed(message)
+    if vendor_share > amount:
+        raise ShareOutOfRange("A split shares out the agreed amount, no more.", amount=str(amount))
+    return vendor_share
+
+
+def read_offer_accept(message: Message) -> str:
+    """The hash of the offer that is accepted."""
+    match message.body:
+        case {"offer": str(offer), **rest} if not rest and is_digest(offer):
+            return offer
+        case _:
+            raise _malformed(message)
+
+
+def read_ruling(message: Message) -> tuple[int, Role]:
+    """The vendor's share in basis points, and who carries it out with the arbiter."""
+    match message.body:
+        case {"vendor_bps": int(bps), "cosigner": "buyer" | "vendor" as cosigner, **rest} if (
+            not rest and not isinstance(bps, bool)
+        ):
+            pass
+        case _:
+            raise _malformed(message)
+    if not 0 <= bps <= ALL_BPS:
+        raise ShareOutOfRange("A ruling gives the vendor between 0 and 10000 basis points.")
+    if bps == (ALL_BPS if cosigner == "buyer" else 0):
+        raise ShareOutOfRange("A ruling is carried out with somebody who gets a share.")
+    return bps, Role(cosigner)
+
+
+def read_seen(message: Message) -> tuple[str, Event]:
+    """A payout that this party's wallet sees on the chain, and the event it amounts to."""
+    match message.body:
+        case {"txid": str(txid), "outcome": str(outcome), **rest} if (
+            not rest and is_digest(txid) and outcome in _OUTCOMES
+        ):
+            return txid, _OUTCOMES[outcome]
         case _:
             raise _malformed(message)
 

@@ -15,7 +15,7 @@ import rfc8785
 
 from tripartite.domain.errors import Refused
 
-Json: TypeAlias = None | bool | int | str | Sequence["Json"] | Mapping[str, "Json"]
+Json: TypeAlias = bool | int | str | Sequence["Json"] | Mapping[str, "Json"] | None
 
 MAX_NUMBER: Final = 2**53 - 1
 """The largest whole number that every JSON implementation reads exactly (RFC 7493, I-JSON)."""

@@ -55,10 +55,17 @@ class Kind(StrEnum):
     DEPOSIT_REPORT = "deposit_report"
     RELEASE = "release"
     REFUND = "refund"
+    SETTLEMENT_OFFER = "settlement_offer"
+    SETTLEMENT_ACCEPT = "settlement_accept"
+    DISPUTE = "dispute"
+    STATEMENT = "statement"
+    EVIDENCE = "evidence"
+    RULING = "ruling"
     PAYOUT_INFO = "payout_info"
     PAYOUT_TXSET = "payout_txset"
     PAYOUT_BROADCAST = "payout_broadcast"
     PAYOUT_RESTART = "payout_restart"
+    PAYOUT_SEEN = "payout_seen"
 
 
 _ROLES: Final = {role.value: role for role in Role}
@@ -100,7 +107,7 @@ def place(escrow_id: str, *, attempt: int, round_: int, role: Role, kind: Kind) 
     }
 
 
-def write_envelope(  # noqa: PLR0913 — one argument per field of the envelope
+def write_envelope(
     identity: Identity,
     *,
     escrow_id: str,
@@ -153,7 +160,7 @@ def open_envelope(text: str, signer: PublicIdentity) -> Message:
 
 
 def _read(payload: Mapping[str, Json], text: str) -> Message:
-    if frozenset(payload) != _FIELDS or payload["v"] != _VERSION:
+    if frozenset(payload) != _FIELDS or not _is_version(payload["v"]):
         raise EnvelopeMalformed(f"An envelope of version {_VERSION} has exactly its ten fields.")
     match payload:
         case {
@@ -193,4 +200,9 @@ def _read(payload: Mapping[str, Json], text: str) -> Message:
 
 def is_digest(text: str) -> bool:
     """Whether ``text`` has the form of a SHA-256 in lower-case hexadecimal."""
-    return len(text) == 64 and all(c in "0123456789abcdef" for c in text)  # noqa: PLR2004 — SHA-256
+    return len(text) == 64 and all(c in "0123456789abcdef" for c in text)
+
+
+def _is_version(value: Json) -> bool:
+    """True equals 1 in Python, but not in JSON."""
+    return value == _VERSION and not isinstance(value, bool)

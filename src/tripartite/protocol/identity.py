@@ -77,7 +77,7 @@ class PublicIdentity:
             IdentityMalformed: anything else.
         """
         match value:
-            case {"sign": str(sign), "seal": str(seal)} if len(value) == len(("sign", "seal")):
+            case {"sign": str(sign), "seal": str(seal), **rest} if not rest:
                 return cls(sign=sign, seal=seal)
             case _:
                 raise IdentityMalformed("An identity has exactly a signing and a sealing key.")
@@ -123,10 +123,13 @@ class Identity:
         """
         match value:
             case {
-                "signing": {"crv": "Ed25519", "d": str(), "x": str()} as signing,
-                "sealing": {"crv": "X25519", "d": str(), "x": str()} as sealing,
+                "signing": {"crv": "Ed25519", "d": str(d_sign), "x": str(x_sign)},
+                "sealing": {"crv": "X25519", "d": str(d_seal), "x": str(x_seal)},
             }:
-                return cls(OKPKey.import_key(_strings(signing)), OKPKey.import_key(_strings(sealing)))
+                return cls(
+                    OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "d": d_sign, "x": x_sign}),
+                    OKPKey.import_key({"kty": "OKP", "crv": "X25519", "d": d_seal, "x": x_seal}),
+                )
             case _:
                 raise IdentityMalformed("This isn't a stored identity.")
 
@@ -163,7 +166,3 @@ def unbase64url(text: str) -> bytes:
 
 def _plain(key: OKPKey) -> dict[str, Json]:
     return {name: str(part) for name, part in key.as_dict(private=True).items() if name != "kid"}
-
-
-def _strings(value: Mapping[str, Json]) -> dict[str, str | list[str]]:
-    return {name: str(part) for name, part in value.items()}

@@ -83,6 +83,7 @@ Doing: TypeAlias = (
     | WatchPayout
 )
 
+_DEPOSIT_EVENTS = (Event.DEPOSIT_CONFIRMED, Event.DEPOSIT_VANISHED, Event.DEPOSIT_ARRIVED_LATE)
 _WATCHERS = (Role.BUYER, Role.VENDOR)
 """Whose wallets report the deposit. An escrow without a dispute costs its arbiter no work."""
 
@@ -99,12 +100,10 @@ def next_step(record: Record, role: Role) -> Doing | None:
     if keying or is_open(state, Event.ADDRESS_ATTESTED, by=Teller.ALL_THREE):
         due = next_round(role, record.exchange.keys())
         return None if due is None else KeyExchange(record.attempt, due)
-    if record.payout is not None and is_open(
-        state, Event.PAYOUT_BROADCAST, by=Teller(role.value)
-    ):
+    if record.payout is not None and is_open(state, Event.PAYOUT_BROADCAST, by=Teller(role.value)):
         return _pay_out(record.payout, role)
-    deposit = (Event.DEPOSIT_CONFIRMED, Event.DEPOSIT_VANISHED)
-    if role in _WATCHERS and any(is_open(state, e, by=Teller.WALLETS) for e in deposit):
+    told = any(is_open(state, event, by=Teller.WALLETS) for event in _DEPOSIT_EVENTS)
+    if role in _WATCHERS and record.address is not None and told:
         return WatchDeposit()
     return None
 
@@ -112,9 +111,7 @@ def next_step(record: Record, role: Role) -> Doing | None:
 def waiting_on(record: Record) -> tuple[tuple[Role, str], ...]:
     """Who has to act, and the step's name in snake_case or the verb of a decision."""
     steps = [(role, next_step(record, role)) for role in Role]
-    busy = tuple(
-        (role, step_name(step)) for role, step in steps if not isinstance(step, _PASSIVE)
-    )
+    busy = tuple((role, step_name(step)) for role, step in steps if not isinstance(step, _PASSIVE))
     if busy or any(isinstance(step, WatchPayout) for _, step in steps):
         return busy
     if is_open(record.state, Event.DEPOSIT_CONFIRMED, by=Teller.WALLETS):

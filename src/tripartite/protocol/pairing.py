@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
 from tripartite.domain.errors import Refused
+from tripartite.protocol.canonical import Json
 from tripartite.protocol.identity import Identity, PairingCard, PublicIdentity
 from tripartite.protocol.signing import EnvelopeMalformed, sign, take_apart, verify
 
@@ -21,11 +22,9 @@ class CardStale(Refused):
     code: ClassVar[str] = "pairing_card_stale"
 
 
-def write_card(
-    identity: Identity, *, account: str, coordinator: str, issued_at: datetime
-) -> str:
+def write_card(identity: Identity, *, account: str, coordinator: str, issued_at: datetime) -> str:
     """A signed card. ``issued_at`` is aware UTC."""
-    payload = {
+    payload: dict[str, Json] = {
         "v": 1,
         "account": account,
         "coordinator": coordinator,

@@ -49,18 +49,29 @@ class Attestation:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """A split that one trader proposes: the vendor's share of the agreed amount, in piconero."""
+
+    digest: str
+    vendor_share: int
+
+
+@dataclass(frozen=True, slots=True)
 class Payout:
     """The payout being made: what for, by whom, and how far it is.
 
     ``builder`` builds the transaction; ``cosigner`` checks, signs and submits it. The cosigner is
     the one who gets paid: nobody has more reason to finish. ``said`` holds message hashes by
-    (round, role) of the present ``attempt``.
+    (round, role) of the present ``attempt``. A settlement names the ``vendor_share`` of the agreed
+    amount in piconero, a ruling the ``vendor_bps``.
     """
 
     event: Event
     builder: Role
     cosigner: Role
     attempt: int = 1
+    vendor_share: int | None = None
+    vendor_bps: int | None = None
     said: Mapping[tuple[int, Role], str] = field(default_factory=dict)
     txid: str | None = None
 
@@ -76,6 +87,9 @@ class Record:
 
     ``details`` are the hashes of the sealed parts; ``exchange`` holds message hashes by
     (round, role) of the present key exchange ``attempt``, and ``attested`` what was attested in it.
+    ``broadcasts`` are all payouts ever handed to the network, by transaction id, with the event
+    that makes each final: whichever is mined is the outcome. ``seen`` are parties' reports of a
+    payout that was made outside this record.
     """
 
     agreement: Agreement
@@ -90,7 +104,11 @@ class Record:
     attested: Mapping[Role, Attestation] = field(default_factory=dict)
     address: str | None = None
     reports: Mapping[Role, Report] = field(default_factory=dict)
+    offers: Mapping[Role, Offer] = field(default_factory=dict)
+    disputed_by: Role | None = None
     payout: Payout | None = None
+    broadcasts: Mapping[str, Event] = field(default_factory=dict)
+    seen: Mapping[Role, tuple[str, Event]] = field(default_factory=dict)
 
     @property
     def escrow_id(self) -> str:

@@ -47,9 +47,7 @@ def seal(
     return _plain(sealed)
 
 
-def unseal(
-    sealed: Json, *, reader: Identity, place: Mapping[str, Json]
-) -> Mapping[str, Json]:
+def unseal(sealed: Json, *, reader: Identity, place: Mapping[str, Json]) -> Mapping[str, Json]:
     """The content that was sealed to ``reader`` for ``place``.
 
     Raises:
@@ -80,10 +78,16 @@ def unseal(
 
 
 def _plain(value: object) -> dict[str, Json]:
-    """joserfc's result as plain JSON values."""
+    """What joserfc returns, as plain JSON values."""
     match value:
-        case {"protected": str(protected), "iv": str(iv), "ciphertext": str(ciphertext),
-              "tag": str(tag), "aad": str(aad), "recipients": list(recipients)}:
+        case {
+            "protected": str(protected),
+            "iv": str(iv),
+            "ciphertext": str(ciphertext),
+            "tag": str(tag),
+            "aad": str(aad),
+            "recipients": list(recipients),
+        }:
             return {
                 "protected": protected,
                 "iv": iv,

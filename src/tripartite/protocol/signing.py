@@ -66,7 +66,7 @@ def take_apart(text: str, *, typ: str, limit: int) -> Unverified:
             limit=limit,
         )
     parts = text.split(".")
-    if len(parts) != 3:  # noqa: PLR2004 — header.payload.signature, RFC 7515 section 3.1
+    if len(parts) != 3:  # RFC 7515, section 3.1
         raise EnvelopeMalformed("An envelope is a compact JWS: header.payload.signature.")
     try:
         header = parse(_sorted(unbase64url(parts[0])))

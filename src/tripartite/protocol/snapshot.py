@@ -12,7 +12,7 @@ from tripartite.domain.parties import Role
 from tripartite.protocol.agreement import Agreement
 from tripartite.protocol.bodies import read_report, write_report
 from tripartite.protocol.canonical import Json, canonical, parse
-from tripartite.protocol.record import Attestation, Head, Payout, Record
+from tripartite.protocol.record import Attestation, Head, Offer, Payout, Record
 
 
 def to_json(record: Record) -> dict[str, Json]:
@@ -31,6 +31,10 @@ def to_json(record: Record) -> dict[str, Json]:
         "attested": {role.value: [a.address, a.transcript] for role, a in record.attested.items()},
         "address": record.address,
         "reports": {role.value: write_report(report) for role, report in record.reports.items()},
+        "offers": {r.value: [o.digest, str(o.vendor_share)] for r, o in record.offers.items()},
+        "disputed_by": record.disputed_by and record.disputed_by.value,
+        "broadcasts": {txid: event.value for txid, event in record.broadcasts.items()},
+        "seen": {r.value: [txid, event.value] for r, (txid, event) in record.seen.items()},
         "payout": None
         if payout is None
         else {
@@ -38,11 +42,12 @@ def to_json(record: Record) -> dict[str, Json]:
             "builder": payout.builder.value,
             "cosigner": payout.cosigner.value,
             "attempt": payout.attempt,
+            "vendor_share": None if payout.vendor_share is None else str(payout.vendor_share),
+            "vendor_bps": payout.vendor_bps,
             "said": [[r, role.value, d] for (r, role), d in payout.said.items()],
             "txid": payout.txid,
         },
     }
-
 
 
 def from_json(value: Mapping[str, Json]) -> Record:
@@ -55,6 +60,10 @@ def from_json(value: Mapping[str, Json]) -> Record:
     details = cast("Mapping[str, str]", value["details"])
     exchange = cast("list[tuple[int, str, str]]", value["exchange"])
     attested = cast("Mapping[str, tuple[str, str]]", value["attested"])
+    offers = cast("Mapping[str, tuple[str, str]]", value["offers"])
+    disputed_by = cast("str | None", value["disputed_by"])
+    broadcasts = cast("Mapping[str, str]", value["broadcasts"])
+    seen = cast("Mapping[str, tuple[str, str]]", value["seen"])
     reports = cast("Mapping[str, Mapping[str, Json]]", value["reports"])
     return Record(
         agreement=_agreement(cast("str", value["agreement"])),
@@ -69,6 +78,10 @@ def from_json(value: Mapping[str, Json]) -> Record:
         attested={Role(role): Attestation(*seen) for role, seen in attested.items()},
         address=cast("str | None", value["address"]),
         reports={Role(role): read_report(report) for role, report in reports.items()},
+        offers={Role(r): Offer(digest, int(share)) for r, (digest, share) in offers.items()},
+        disputed_by=None if disputed_by is None else Role(disputed_by),
+        broadcasts={txid: Event(event) for txid, event in broadcasts.items()},
+        seen={Role(r): (txid, Event(event)) for r, (txid, event) in seen.items()},
         payout=_payout(cast("Mapping[str, Json] | None", value["payout"])),
     )
 
@@ -83,11 +96,14 @@ def _payout(value: Mapping[str, Json] | None) -> Payout | None:
     if value is None:
         return None
     said = cast("list[tuple[int, str, str]]", value["said"])
+    share = cast("str | None", value["vendor_share"])
     return Payout(
         event=Event(cast("str", value["event"])),
         builder=Role(cast("str", value["builder"])),
         cosigner=Role(cast("str", value["cosigner"])),
         attempt=cast("int", value["attempt"]),
+        vendor_share=None if share is None else int(share),
+        vendor_bps=cast("int | None", value["vendor_bps"]),
         said={(r, Role(role)): digest for r, role, digest in said},
         txid=cast("str | None", value["txid"]),
     )

@@ -18,8 +18,8 @@ SEEN = [
      "Error calling exchange_multisig_info: Messages don't have the expected kex round number.",
      errors.KeyExchangeWrongRound),
     ("exchange_multisig_keys", -1,
-     "Error calling exchange_multisig_info: A pubkey recommended by multisig kex messages had an "
-     "unexpected number of recommendations.", errors.KeyExchangeBadMessage),
+     ("Error calling exchange_multisig_info: A pubkey recommended by multisig kex messages had an "
+     "unexpected number of recommendations."), errors.KeyExchangeBadMessage),
     ("exchange_multisig_keys", -33, "Needs multisig info from more participants",
      errors.KeyExchangeTooFew),
     ("exchange_multisig_keys", -31, "This wallet is not multisig", errors.WalletNotMultisig),

@@ -175,9 +175,7 @@ class Trade:
     def attest(self, role: Role, address: str = DEPOSIT_ADDRESS) -> Admission:
         """``role`` attests what it saw."""
         body: dict[str, Json] = {"address": address, "transcript": transcript(self.now)}
-        return self.say(
-            role, Kind.ATTEST, body, attempt=self.now.attempt, round_=Round.ATTEST
-        )
+        return self.say(role, Kind.ATTEST, body, attempt=self.now.attempt, round_=Round.ATTEST)
 
     def key(self) -> None:
         """From ``accepted`` to ``awaiting_deposit``."""
@@ -197,19 +195,15 @@ class Trade:
         for role in (Role.BUYER, Role.VENDOR):
             self.report(role, self.terms.amount_due)
 
-    def pay(self) -> None:
+    def pay(self, txid: str = "ab" * 32) -> None:
         """From consent to a payout that was handed to the network."""
         payout = self.now.payout
         assert payout is not None
         k = payout.attempt
         for role in payout.signers:
-            body = self.sealed(
-                role, Kind.PAYOUT_INFO, "multisig_info", "info", attempt=k, round_=1
-            )
+            body = self.sealed(role, Kind.PAYOUT_INFO, "multisig_info", "info", attempt=k, round_=1)
             self.say(role, Kind.PAYOUT_INFO, body, attempt=k, round_=1)
-        body = self.sealed(
-            payout.builder, Kind.PAYOUT_TXSET, "txset", "00", attempt=k, round_=2
-        )
+        body = self.sealed(payout.builder, Kind.PAYOUT_TXSET, "txset", "00", attempt=k, round_=2)
         self.say(payout.builder, Kind.PAYOUT_TXSET, body, attempt=k, round_=2)
-        broadcast: dict[str, Json] = {"txid": "ab" * 32, "tx": "00"}
+        broadcast: dict[str, Json] = {"txid": txid, "tx": "00"}
         self.say(payout.cosigner, Kind.PAYOUT_BROADCAST, broadcast, attempt=k, round_=3)

@@ -1,0 +1,260 @@
+"""Settlements, disputes and rulings: who may end an escrow how, and who may not."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.unit.protocol.trade import Trade
+from tripartite.domain.errors import TripartiteError
+from tripartite.domain.lifecycle import PAID_OUT, Event, State, Teller
+from tripartite.domain.money import ATOMIC
+from tripartite.domain.parties import Role
+from tripartite.protocol import snapshot
+from tripartite.protocol.admission import observe
+from tripartite.protocol.canonical import Json
+from tripartite.protocol.envelope import Kind
+from tripartite.protocol.identity import Identity
+from tripartite.protocol.next_step import ExportInfo, WatchDeposit, next_step
+
+BUYER, VENDOR, ARBITER = Role
+
+
+@pytest.fixture(scope="module")
+def identities() -> dict[Role, Identity]:
+    """Keys are slow to make; stories may share them."""
+    return {role: Identity.generate() for role in Role}
+
+
+@pytest.fixture
+def trade(identities: dict[Role, Identity]) -> Trade:
+    """A funded escrow."""
+    trade = Trade(identities)
+    trade.agree()
+    trade.key()
+    trade.fund()
+    return trade
+
+
+def code(trade: Trade, role: Role, kind: Kind, body: dict[str, Json]) -> str:
+    """The code with which ``role`` is refused."""
+    with pytest.raises(TripartiteError) as refused:
+        trade.say(role, kind, body)
+    return refused.value.code
+
+
+def dispute(trade: Trade, role: Role = BUYER) -> None:
+    """``role`` opens a dispute."""
+    trade.say(
+        role, Kind.DISPUTE, trade.sealed(role, Kind.DISPUTE, "text", "?", attempt=0, round_=0)
+    )
+
+
+def rule(trade: Trade, bps: int, cosigner: Role) -> None:
+    """The arbiter rules."""
+    trade.say(ARBITER, Kind.RULING, {"vendor_bps": bps, "cosigner": cosigner.value})
+
+
+def state(trade: Trade) -> State:
+    """Where the escrow stands now, and that it survives storage there."""
+    stored = json.loads(json.dumps(snapshot.to_json(trade.now)))
+    assert snapshot.from_json(stored) == trade.now
+    return trade.now.state
+
+
+@pytest.mark.parametrize(("offerer", "accepter"), [(BUYER, VENDOR), (VENDOR, BUYER)])
+@pytest.mark.parametrize("disputed", [False, True])
+def test_two_traders_agree_on_a_split_at_any_time(
+    trade: Trade, offerer: Role, accepter: Role, disputed: bool
+) -> None:
+    if disputed:
+        dispute(trade)
+    offer = trade.say(offerer, Kind.SETTLEMENT_OFFER, {"vendor_share": str(ATOMIC // 4)}).message
+    assert state(trade) is (State.DISPUTED if disputed else State.FUNDED)
+    trade.say(accepter, Kind.SETTLEMENT_ACCEPT, {"offer": offer.digest})
+    assert state(trade) is State.SETTLING
+    payout = trade.now.payout
+    assert payout is not None
+    assert (payout.vendor_share, payout.signers) == (ATOMIC // 4, (offerer, accepter))
+    trade.pay()
+    after, _ = observe(trade.now, Event.SETTLEMENT_CONFIRMED, by=Teller.CHAIN)
+    assert after.state is State.SETTLED
+
+
+def test_nobody_accepts_their_own_offer_or_one_that_was_replaced(trade: Trade) -> None:
+    first = trade.say(BUYER, Kind.SETTLEMENT_OFFER, {"vendor_share": "1"}).message.digest
+    assert code(trade, BUYER, Kind.SETTLEMENT_ACCEPT, {"offer": first}) == "offer_gone"
+    trade.say(BUYER, Kind.SETTLEMENT_OFFER, {"vendor_share": "2"})
+    assert code(trade, VENDOR, Kind.SETTLEMENT_ACCEPT, {"offer": first}) == "offer_gone"
+    assert state(trade) is State.FUNDED
+
+
+def test_a_payout_takes_all_offers_off_the_table(trade: Trade) -> None:
+    offer = trade.say(VENDOR, Kind.SETTLEMENT_OFFER, {"vendor_share": "1"}).message.digest
+    trade.say(BUYER, Kind.RELEASE)
+    assert code(trade, BUYER, Kind.SETTLEMENT_ACCEPT, {"offer": offer}) == "offer_gone"
+
+
+@pytest.mark.parametrize(
+    ("share", "answer"),
+    [(str(ATOMIC + 1), "share_out_of_range"), ("-1", "amount_malformed"), (1, "body_malformed")],
+)
+def test_an_offer_shares_out_the_agreed_amount(trade: Trade, share: Json, answer: str) -> None:
+    assert code(trade, BUYER, Kind.SETTLEMENT_OFFER, {"vendor_share": share}) == answer
+
+
+def test_the_arbiter_has_no_part_in_a_settlement(trade: Trade) -> None:
+    assert code(trade, ARBITER, Kind.SETTLEMENT_OFFER, {"vendor_share": "1"}) == "not_your_move"
+    offer = trade.say(VENDOR, Kind.SETTLEMENT_OFFER, {"vendor_share": "1"}).message.digest
+    assert code(trade, ARBITER, Kind.SETTLEMENT_ACCEPT, {"offer": offer}) == "not_your_move"
+
+
+@pytest.mark.parametrize(
+    ("bps", "cosigner", "during", "final"),
+    [
+        (10_000, VENDOR, State.RELEASING, Event.RELEASE_CONFIRMED),
+        (0, BUYER, State.REFUNDING, Event.REFUND_CONFIRMED),
+        (2_500, BUYER, State.SETTLING, Event.SETTLEMENT_CONFIRMED),
+        (2_500, VENDOR, State.SETTLING, Event.SETTLEMENT_CONFIRMED),
+    ],
+)
+def test_arbiter_and_winner_carry_a_ruling_out_without_the_loser(
+    trade: Trade, bps: int, cosigner: Role, during: State, final: Event
+) -> None:
+    dispute(trade, VENDOR)
+    rule(trade, bps, cosigner)
+    assert state(trade) is during
+    payout = trade.now.payout
+    assert payout is not None
+    assert payout.signers == (ARBITER, cosigner)
+    (loser,) = set(Role) - {ARBITER, cosigner}
+    assert next_step(trade.now, loser) is None
+    assert next_step(trade.now, ARBITER) == ExportInfo(1)
+    trade.pay()
+    after, _ = observe(trade.now, final, by=Teller.CHAIN)
+    assert after.state in PAID_OUT
+
+
+def test_a_ruling_can_be_replaced_until_it_is_carried_out(trade: Trade) -> None:
+    dispute(trade)
+    rule(trade, 10_000, VENDOR)
+    rule(trade, 5_000, BUYER)
+    assert trade.now.payout is not None
+    assert (trade.now.payout.vendor_bps, trade.now.payout.attempt) == (5_000, 2)
+    trade.pay()
+    body: dict[str, Json] = {"vendor_bps": 0, "cosigner": "buyer"}
+    assert code(trade, ARBITER, Kind.RULING, body) == "payout_already_broadcast"
+
+
+@pytest.mark.parametrize("role", [BUYER, VENDOR])
+def test_only_the_arbiter_rules_and_only_on_a_dispute(trade: Trade, role: Role) -> None:
+    body: dict[str, Json] = {"vendor_bps": 0, "cosigner": "buyer"}
+    assert code(trade, ARBITER, Kind.RULING, body) == "move_not_open"
+    dispute(trade)
+    assert code(trade, role, Kind.RULING, body) == "not_your_move"
+
+
+def test_the_arbiter_cannot_rule_on_what_the_parties_agreed(trade: Trade) -> None:
+    trade.say(BUYER, Kind.RELEASE)
+    body: dict[str, Json] = {"vendor_bps": 0, "cosigner": "buyer"}
+    assert code(trade, ARBITER, Kind.RULING, body) == "move_not_open"
+
+
+@pytest.mark.parametrize(
+    ("bps", "cosigner", "answer"),
+    [
+        (-1, "buyer", "share_out_of_range"),
+        (10_001, "vendor", "share_out_of_range"),
+        (10_000, "buyer", "share_out_of_range"),
+        (0, "vendor", "share_out_of_range"),
+        (5_000, "arbiter", "body_malformed"),
+        (True, "buyer", "body_malformed"),
+        ("5000", "buyer", "body_malformed"),
+    ],
+)
+def test_a_ruling_gives_shares_and_is_carried_out_by_somebody_who_gets_one(
+    trade: Trade, bps: Json, cosigner: str, answer: str
+) -> None:
+    dispute(trade)
+    assert code(trade, ARBITER, Kind.RULING, {"vendor_bps": bps, "cosigner": cosigner}) == answer
+
+
+def test_in_a_dispute_all_three_may_speak_and_show_evidence(trade: Trade) -> None:
+    early = trade.sealed(BUYER, Kind.STATEMENT, "text", "x", attempt=0, round_=0)
+    assert code(trade, BUYER, Kind.STATEMENT, early) == "move_not_open"
+    dispute(trade)
+    for role in Role:
+        for kind in (Kind.STATEMENT, Kind.EVIDENCE):
+            trade.say(role, kind, trade.sealed(role, kind, "text", "x", attempt=0, round_=0))
+    assert state(trade) is State.DISPUTED
+
+
+def test_a_release_that_does_not_move_can_be_disputed(trade: Trade) -> None:
+    trade.say(BUYER, Kind.RELEASE)
+    dispute(trade, BUYER)
+    rule(trade, 0, BUYER)
+    assert trade.now.payout is not None
+    assert (state(trade), trade.now.payout.attempt) == (State.REFUNDING, 2)
+
+
+@pytest.mark.parametrize("role", [BUYER, VENDOR])
+def test_in_a_dispute_either_trader_can_still_give_in(trade: Trade, role: Role) -> None:
+    dispute(trade)
+    trade.say(role, Kind.RELEASE if role is BUYER else Kind.REFUND)
+    assert state(trade) is (State.RELEASING if role is BUYER else State.REFUNDING)
+
+
+def test_nothing_is_divided_before_a_wallet_has_seen_money(
+    identities: dict[Role, Identity],
+) -> None:
+    trade = Trade(identities)
+    trade.agree()
+    trade.key()
+    assert code(trade, VENDOR, Kind.REFUND, {}) == "no_money_present"
+    assert code(trade, BUYER, Kind.SETTLEMENT_OFFER, {"vendor_share": "1"}) == "no_money_present"
+    reason = trade.sealed(BUYER, Kind.DISPUTE, "text", "?", attempt=0, round_=0)
+    assert code(trade, BUYER, Kind.DISPUTE, reason) == "no_money_present"
+
+
+def test_an_underpaid_deposit_can_be_refunded_or_disputed(
+    identities: dict[Role, Identity],
+) -> None:
+    trade = Trade(identities)
+    trade.agree()
+    trade.key()
+    trade.report(VENDOR, ATOMIC // 2)
+    trade.say(VENDOR, Kind.REFUND)
+    assert state(trade) is State.REFUNDING
+
+
+def test_money_that_arrives_after_a_cancellation_goes_back(
+    identities: dict[Role, Identity],
+) -> None:
+    trade = Trade(identities)
+    trade.agree()
+    trade.key()
+    trade.say(BUYER, Kind.CANCEL, {"reason": "changed_mind"})
+    assert isinstance(next_step(trade.now, VENDOR), WatchDeposit)
+    trade.report(BUYER, ATOMIC)
+    assert state(trade) is State.CANCELLED
+    trade.report(VENDOR, ATOMIC)
+    assert state(trade) is State.REFUNDING
+    assert trade.now.payout is not None
+    assert trade.now.payout.signers == (VENDOR, BUYER)
+    trade.pay()
+    after, _ = observe(trade.now, Event.REFUND_CONFIRMED, by=Teller.CHAIN)
+    assert after.state is State.REFUNDED
+
+
+def test_a_payout_made_outside_counts_once_two_wallets_saw_it(trade: Trade) -> None:
+    dispute(trade)
+    seen: dict[str, Json] = {"txid": "ef" * 32, "outcome": "refund"}
+    trade.say(BUYER, Kind.PAYOUT_SEEN, seen)
+    trade.say(VENDOR, Kind.PAYOUT_SEEN, {**seen, "outcome": "release"})
+    assert trade.now.broadcasts == {}
+    trade.say(ARBITER, Kind.PAYOUT_SEEN, seen)
+    assert trade.now.broadcasts == {"ef" * 32: Event.REFUND_CONFIRMED}
+    assert state(trade) is State.DISPUTED
+    after, _ = observe(trade.now, Event.REFUND_CONFIRMED, by=Teller.CHAIN)
+    assert after.state is State.REFUNDED

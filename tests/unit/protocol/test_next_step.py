@@ -1,0 +1,118 @@
+"""Who must do what: at every moment of an escrow somebody is named, and it's the right one."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.unit.protocol.trade import Trade
+from tripartite.domain.key_exchange import Round
+from tripartite.domain.lifecycle import CLOSED
+from tripartite.domain.parties import Role
+from tripartite.protocol import snapshot
+from tripartite.protocol.envelope import Kind
+from tripartite.protocol.next_step import (
+    AcceptTerms,
+    BuildPayout,
+    CosignPayout,
+    ExportInfo,
+    KeyExchange,
+    SignTerms,
+    WatchDeposit,
+    WatchPayout,
+    next_step,
+    waiting_on,
+)
+
+BUYER, VENDOR, ARBITER = Role
+
+
+@pytest.fixture(scope="module")
+def trade() -> Trade:
+    """One escrow up to its broadcast payout; ``log`` has the record after every message."""
+    trade = Trade()
+    trade.agree()
+    trade.key()
+    trade.fund()
+    trade.say(BUYER, Kind.RELEASE)
+    trade.pay()
+    return trade
+
+
+def test_a_record_survives_storage_at_every_moment(trade: Trade) -> None:
+    for admission in trade.log:
+        stored = json.dumps(snapshot.to_json(admission.record))
+        assert snapshot.from_json(json.loads(stored)) == admission.record
+
+
+def test_at_every_moment_somebody_is_named_or_the_chain_is_awaited(trade: Trade) -> None:
+    for admission in trade.log:
+        record = admission.record
+        assert record.state not in CLOSED
+        watching = isinstance(next_step(record, BUYER), WatchPayout)
+        assert waiting_on(record) or watching
+
+
+def test_each_message_was_the_speakers_own_next_step(trade: Trade) -> None:
+    """What an honest party says is what ``next_step`` asked of it just before."""
+    asked = {
+        Kind.ACCEPT: AcceptTerms,
+        Kind.SIGN_TERMS: SignTerms,
+        Kind.KEY_EXCHANGE: KeyExchange,
+        Kind.ATTEST: KeyExchange,
+        Kind.DEPOSIT_REPORT: WatchDeposit,
+        Kind.PAYOUT_INFO: ExportInfo,
+        Kind.PAYOUT_TXSET: BuildPayout,
+        Kind.PAYOUT_BROADCAST: CosignPayout,
+    }
+    for before, admission in zip(trade.log, trade.log[1:], strict=False):
+        message = admission.message
+        if message.kind is Kind.RELEASE:
+            continue
+        step = next_step(before.record, message.role)
+        assert type(step) is asked[message.kind]
+        if isinstance(step, KeyExchange):
+            assert (step.attempt, step.round) == (message.attempt, message.round)
+
+
+def test_saying_it_ends_the_need_to_say_it(trade: Trade) -> None:
+    for before, admission in zip(trade.log, trade.log[1:], strict=False):
+        role = admission.message.role
+        if admission.message.kind is Kind.DEPOSIT_REPORT:
+            continue
+        assert next_step(admission.record, role) != next_step(before.record, role) or (
+            admission.message.kind is Kind.RELEASE
+        )
+
+
+def test_people_are_told_whose_turn_it_is(trade: Trade) -> None:
+    told: list[list[tuple[str, str]]] = []
+    for admission in trade.log:
+        now = [(role.value, what) for role, what in waiting_on(admission.record)]
+        if not told or told[-1] != now:
+            told.append(now)
+    assert told[0] == [("vendor", "accept_terms"), ("arbiter", "accept_terms")]
+    assert [("buyer", "deposit")] in told
+    assert [("buyer", "release")] in told
+    assert told[-3:] == [[("buyer", "build_payout")], [("vendor", "cosign_payout")], []]
+
+
+def test_an_arbiter_has_no_work_without_a_dispute(trade: Trade) -> None:
+    keyed = [a for a in trade.log if a.record.address is not None]
+    assert keyed
+    assert all(
+        next_step(a.record, ARBITER) is None
+        or isinstance(next_step(a.record, ARBITER), WatchPayout)
+        for a in keyed
+    )
+
+
+def test_a_restart_asks_everybody_to_begin_again() -> None:
+    trade = Trade()
+    trade.agree()
+    for role in Role:
+        trade.exchange(role, Round.PREPARE)
+    trade.say(VENDOR, Kind.KEY_EXCHANGE_RESTART, {"reason": "wallet_in_doubt"}, attempt=1)
+    for role in Role:
+        assert next_step(trade.now, role) == KeyExchange(2, Round.PREPARE)
