@@ -8,7 +8,7 @@ from typing import ClassVar, TypeAlias
 
 from tripartite.agent.decisions import Decisions
 from tripartite.agent.intake import Cases
-from tripartite.agent.journal import Clock, Journal, StoredCase
+from tripartite.agent.journal import Journal, StoredCase
 from tripartite.agent.ports import AtBoundary, Coordinator, Node, Wallets
 from tripartite.agent.speaking import Say
 from tripartite.agent.wallet_book import WalletBook
@@ -21,6 +21,7 @@ from tripartite.protocol.bodies import open_sealed
 from tripartite.protocol.canonical import Json
 from tripartite.protocol.envelope import Kind, place, read_envelope
 from tripartite.protocol.identity import Identity
+from tripartite.protocol.record import Record
 from tripartite.protocol.sealing import seal
 
 
@@ -76,7 +77,6 @@ class Desk:
     node: Node
     coordinator: Coordinator
     pace: Pace
-    now: Clock
     at: AtBoundary
     warm_wallet: Callable[[], str | None]
 
@@ -93,32 +93,36 @@ class Desk:
         return open_sealed(read_envelope(self._text(case, digest)), field, reader=self.identity)
 
     def details(self, case: StoredCase) -> Mapping[Role, Details]:
-        """The sealed parts given so far, opened and compared with their hashes.
-
-        Raises ``DetailsSwapped`` and the other errors of ``read_details``.
-        """
-        parts: dict[Role, Details] = {}
-        for role in case.record.details:
-            proposer = role is case.record.agreement.terms.proposer
-            kind = Kind.PROPOSE if proposer else Kind.ACCEPT
-            text = self.journal.said(case.escrow_id, kind, role)
-            if text is None:
-                raise _incomplete()
-            message = read_envelope(text)
-            parts[role] = read_details(
-                message.body["details"],
-                reader=self.identity,
-                agreement=case.record.agreement,
-                role=role,
-                place=message.place,
-            )
-        return parts
+        """The sealed parts given so far. Raises what ``opened_details`` raises."""
+        return opened_details(self.journal, self.identity, case.record)
 
     def _text(self, case: StoredCase, digest: str) -> str:
         text = self.journal.text_of(case.escrow_id, digest)
         if text is None:
             raise _incomplete()
         return text
+
+
+def opened_details(journal: Journal, identity: Identity, record: Record) -> Mapping[Role, Details]:
+    """The sealed parts given so far, opened and compared with their hashes.
+
+    Raises ``DetailsSwapped`` and the other errors of ``read_details``; ``JournalIncomplete``.
+    """
+    parts: dict[Role, Details] = {}
+    for role in record.details:
+        proposer = role is record.agreement.terms.proposer
+        text = journal.said(record.escrow_id, Kind.PROPOSE if proposer else Kind.ACCEPT, role)
+        if text is None:
+            raise _incomplete()
+        message = read_envelope(text)
+        parts[role] = read_details(
+            message.body["details"],
+            reader=identity,
+            agreement=record.agreement,
+            role=role,
+            place=message.place,
+        )
+    return parts
 
 
 def _incomplete() -> JournalIncomplete:

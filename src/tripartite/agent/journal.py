@@ -13,14 +13,14 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol, cast
 
-from tripartite.agent.keyring import Keyring
+from tripartite.agent.keyring import Keyring, LockedKeyring
 from tripartite.agent.schema import migrate
 from tripartite.domain.lifecycle import State
 from tripartite.domain.parties import Role
@@ -89,7 +89,7 @@ _OUTGOING: Final = "escrow_id, seq, kind, digest, text, position, refusal"
 class Journal:
     """Open it once per process. Safe to share between threads."""
 
-    def __init__(self, path: Path, keyring: Keyring, *, now: Clock) -> None:
+    def __init__(self, path: Path, keyring: Keyring | LockedKeyring, *, now: Clock) -> None:
         """Open or make the journal at ``path``. Raises ``JournalTooNew``."""
         self._now = now
         self._lock = threading.RLock()
@@ -185,12 +185,17 @@ class Journal:
         )
         return (_case(row) for row in found)
 
-    def open_escrows(self, closed: frozenset[State]) -> list[str]:
-        """Escrows in any other state than ``closed``, and not frozen."""
-        places = ",".join("?" * len(closed))
+    def escrows_at_work(self, *, closed: Iterable[State], resting: Iterable[State]) -> list[str]:
+        """Escrows in which something may have to be done, the frozen ones left out.
+
+        ``resting`` are states in which an arbiter has nothing to do.
+        """
+        ended, quiet = [one.value for one in closed], [one.value for one in resting]
         found = self.rows(
-            f"SELECT escrow_id FROM escrows WHERE state NOT IN ({places}) AND frozen IS NULL",  # noqa: S608 — only placeholders are put in
-            [state.value for state in closed],
+            "SELECT escrow_id FROM escrows WHERE frozen IS NULL"  # noqa: S608 — only placeholders are put in
+            f" AND state NOT IN ({_places(ended)})"
+            f" AND NOT (role = ? AND state IN ({_places(quiet)}))",
+            [*ended, Role.ARBITER.value, *quiet],
         )
         return [cast("str", row[0]) for row in found]
 
@@ -338,6 +343,10 @@ class Journal:
             " WHERE escrow_id = ? AND seq = ?",
             (position, refusal, escrow_id, seq),
         )
+
+
+def _places(values: Sequence[object]) -> str:
+    return ",".join("?" * len(values))
 
 
 def _case(row: Sequence[object]) -> StoredCase:

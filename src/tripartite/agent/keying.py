@@ -112,7 +112,7 @@ def _take_wallet(desk: Desk, escrow_id: str, attempt: int) -> WalletRef:
             return desk.book.ref(name)
     ref = desk.wallets.new_ref()
     desk.book.note(ref)
-    desk.wallets.make(ref)
+    desk.wallets.make(ref, at_once=True)
     with desk.journal.commit():
         desk.book.made(ref.name)
         desk.book.assign(ref.name, escrow_id, attempt)

@@ -255,3 +255,15 @@ def _stretched(passphrase: Secret, salt: bytes, stretching: Stretching) -> bytes
 
 def _place(table: str, column: str, key: str) -> bytes:
     return f"{table}|{column}|{key}".encode()
+
+
+class LockedKeyring:
+    """Stands in for the keyring where nothing sealed is needed, such as for a status."""
+
+    def seal(self, text: Secret, *, table: str, column: str, key: str) -> bytes:  # noqa: ARG002 — the interface of Keyring
+        """Refuse."""
+        raise PassphraseWrong("This needs the home's passphrase or key file.")
+
+    def open(self, sealed: bytes, *, table: str, column: str, key: str) -> Secret:  # noqa: ARG002 — the interface of Keyring
+        """Refuse."""
+        raise PassphraseWrong("This needs the home's passphrase or key file.")

@@ -26,17 +26,10 @@ class Handler(Protocol):
 
 
 class Scheduler:
-    """Calls ``handler`` for woken escrows in ``workers`` threads."""
+    """Calls a handler for woken escrows in ``workers`` threads."""
 
-    def __init__(
-        self,
-        handler: Handler,
-        *,
-        workers: int,
-        failed: Callable[[BaseException], None],
-    ) -> None:
+    def __init__(self, *, workers: int, failed: Callable[[BaseException], None]) -> None:
         """``failed`` hears of an error that nobody dealt with: a bug, so the process must end."""
-        self._handler = handler
         self._failed = failed
         self._changed = threading.Condition()
         self._ready: deque[str] = deque()
@@ -46,14 +39,15 @@ class Scheduler:
         self._due: list[tuple[float, str]] = []
         self._due_at: dict[str, float] = {}
         self._stopping = False
-        self._threads = [
-            threading.Thread(target=self._work, name=f"escrows-{n}", daemon=True)
-            for n in range(workers)
-        ]
+        self._workers = workers
+        self._threads: list[threading.Thread] = []
 
-    def start(self) -> None:
+    def start(self, handler: Handler) -> None:
         """Start the threads."""
-        for thread in self._threads:
+        for number in range(self._workers):
+            name = f"escrows-{number}"
+            thread = threading.Thread(target=self._work, args=(handler,), name=name, daemon=True)
+            self._threads.append(thread)
             thread.start()
 
     def stop(self, *, seconds: float = 60.0) -> None:
@@ -96,12 +90,12 @@ class Scheduler:
             self._ready.append(escrow_id)
             self._changed.notify()
 
-    def _work(self) -> None:
+    def _work(self, handler: Handler) -> None:
         log = structlog.get_logger()
         while (escrow_id := self._take()) is not None:
             pause: float | None = None
             try:
-                pause = self._handler(escrow_id)
+                pause = handler(escrow_id)
             except BaseException as error:
                 # Only the place: a message could quote what is private.
                 log.error("agent_bug", error=type(error).__name__, at=_place(error))  # noqa: TRY400 — see above
