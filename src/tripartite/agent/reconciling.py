@@ -23,6 +23,7 @@ from tripartite.agent.paying import build_payout, cosign_payout, export_info
 from tripartite.agent.speaking import Refusal, Say, Speaker
 from tripartite.agent.watching import watch_deposit, watch_payout
 from tripartite.domain.errors import Refused, Tampered, Unavailable
+from tripartite.domain.lifecycle import State
 from tripartite.protocol.agreement import Agreement
 from tripartite.protocol.next_step import (
     AcceptTerms,
@@ -80,7 +81,7 @@ class Reconciler:
         self._log = structlog.get_logger()
         self._failures: dict[str, int] = {}
         self._stalls: dict[str, _Stall] = {}
-        self._looks: dict[str, float] = {}
+        self._looks: dict[str, tuple[State, Doing, float]] = {}
         self._gaps: dict[str, float] = {}
 
     def look_now(self, escrow_id: str) -> None:
@@ -165,7 +166,8 @@ class Reconciler:
                 return None
             case Later(seconds):
                 if isinstance(step, WatchDeposit | WatchPayout):
-                    self._looks[case.escrow_id] = self._monotonic() + seconds
+                    due = self._monotonic() + seconds
+                    self._looks[case.escrow_id] = (case.record.state, step, due)
                 return seconds
             case Seen(event):
                 self._desk.cases.observe(case.escrow_id, event)
@@ -181,8 +183,9 @@ class Reconciler:
         stall = self._stalls.get(case.escrow_id)
         if stall is not None and (stall.position, stall.step) == (case.position, step):
             until = stall.until
-        if isinstance(step, WatchDeposit | WatchPayout):
-            until = max(until, self._looks.get(case.escrow_id, 0.0))
+        look = self._looks.get(case.escrow_id)
+        if look is not None and look[:2] == (case.record.state, step):
+            until = max(until, look[2])
         return until - self._monotonic()
 
     def _said(self, before: StoredCase, step: Doing, say: Say, began: float) -> None:
@@ -198,7 +201,7 @@ class Reconciler:
             "said",
             step=step_name(step),
             kind=say.kind.value,
-            round=say.round,
+            round=int(say.round),
             seconds=round(self._monotonic() - began, 3),
         )
 
