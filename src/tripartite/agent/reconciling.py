@@ -155,6 +155,7 @@ class Reconciler:
     def _step(self, case: StoredCase) -> float | _Moved | None:
         step = next_step(case.record, case.role)
         if step is None:
+            self._looks.pop(case.escrow_id, None)
             return None
         left = self._left(case, step)
         if left > 0:

@@ -226,10 +226,13 @@ class Trader:
             node=self.node,
             coordinator=self.coordinator,
             pace=Pace(),
-            at=lambda boundary: self.at(boundary),
+            at=self.pass_boundary,
             warm_wallet=lambda: None,
         )
         self.reconciler = Reconciler(self.desk, monotonic=lambda: self.seconds)
+
+    def pass_boundary(self, boundary: Boundary) -> None:
+        self.at(boundary)
 
     def restart(self) -> None:
         """The process died; another one opens the same home."""
@@ -359,4 +362,3 @@ def dies_at(*boundaries: Boundary, times: int = 1) -> AtBoundary:
             raise PowerCut
 
     return die
-
