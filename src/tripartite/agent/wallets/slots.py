@@ -26,7 +26,12 @@ from tripartite.agent.wallets.records import Endpoint, Node, WalletRef, WrongWal
 from tripartite.domain.addresses import parse_address
 from tripartite.domain.errors import TripartiteError
 from tripartite.domain.parties import Network
-from tripartite.monero.errors import NoWalletOpen, WalletCannotOpen
+from tripartite.monero.errors import (
+    NoWalletOpen,
+    RpcConnectionLost,
+    RpcUnreachable,
+    WalletCannotOpen,
+)
 from tripartite.monero.processes import WalletRpcProcess
 from tripartite.monero.signing import SigningWallet
 from tripartite.monero.transport import Timeouts
@@ -175,12 +180,23 @@ class Slot:
 
         Raises VersionTooOld, and the errors of starting and of the connection.
         """
+        if self._rpc is not None and self.backend.running() and self.doubtful:
+            try:
+                self._shut()
+            except (RpcUnreachable, RpcConnectionLost):
+                # A process of ours that doesn't answer is dying, or no use any more.
+                if not self.backend.exclusive:
+                    raise
+                self._forget()
         if self._rpc is None or not self.backend.running():
-            self._forget()
-            with self.heavy:
-                self._rpc = self.backend.connect()
-            require_supported_wallet(self._network, self._rpc.get_version())
-            self.doubtful = not self.backend.exclusive
+            self._connect()
+
+    def _connect(self) -> None:
+        self._forget()
+        with self.heavy:
+            self._rpc = self.backend.connect()
+        self.doubtful = not self.backend.exclusive
+        require_supported_wallet(self._network, self._rpc.get_version())
         if self.doubtful:
             self._shut()
 
