@@ -1,0 +1,124 @@
+"""Decisions about an escrow on record: what is shown first, and what is stored."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from tripartite.agent import consent
+from tripartite.agent.consent import Consent, EscrowUnknownHere, PartyRow
+from tripartite.agent.decisions import Decision, Decisions, Verified
+from tripartite.agent.desk import opened_details
+from tripartite.agent.home import OpenHome
+from tripartite.agent.journal import StoredCase
+from tripartite.domain.addresses import parse_address
+from tripartite.domain.parties import Role
+from tripartite.domain.terms import Details, check_details
+from tripartite.protocol.agreement import SALT_BYTES
+from tripartite.protocol.canonical import Json
+from tripartite.protocol.record import Record
+
+_SHORTEST_ID: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Something to be read and decided on."""
+
+    case: StoredCase
+    decision: Decision
+    content: dict[str, Json]
+    consent: Consent
+    rows: tuple[PartyRow, ...]
+
+
+def accept(opened: OpenHome, escrow: str, address: str) -> Choice:
+    """A proposal to be accepted, with the address at which this party is paid.
+
+    Raises ``EscrowUnknownHere``, ``NotOpenToYou``, ``ContactKeyChanged``, ``TermsUnsound``, the
+    errors of ``parse_address``, and what judging the record anew raises.
+    """
+    case, record = _verified(opened, escrow)
+    mine = Details(
+        role=case.role,
+        address=parse_address(address, opened.network),
+        subject=None,
+        salt=secrets.token_hex(SALT_BYTES),
+    )
+    given = opened_details(opened.journal, opened.identity, record)
+    shown = consent.accepting(record, case.role, {**given, case.role: mine})
+    check_details(record.agreement.terms, {**given, case.role: mine})
+    content: dict[str, Json] = {
+        "proposal": record.proposal,
+        "address": mine.address.text,
+        "subject": None,
+        "salt": mine.salt,
+    }
+    rows = _rows(opened, case, record)
+    return Choice(case, Decision.ACCEPT, content, shown, rows)
+
+
+def choose(opened: OpenHome, escrow: str, decision: Decision) -> Choice:
+    """Any other decision about an escrow on record. Raises as ``accept`` does."""
+    case, record = _verified(opened, escrow)
+    details = opened_details(opened.journal, opened.identity, record)
+    match decision:
+        case Decision.RELEASE:
+            shown = consent.releasing(record, case.role, details)
+        case Decision.REFUND:
+            shown = consent.refunding(record, case.role, details)
+        case Decision.CANCEL:
+            shown = consent.cancelling(record, case.role, details)
+        case _:
+            shown = consent.resuming(record, case.frozen, details)
+    content: dict[str, Json] = {"contract_id": record.contract_id}
+    return Choice(case, decision, content, shown, _rows(opened, case, record))
+
+
+def decide(opened: OpenHome, choice: Choice, compared: frozenset[Role]) -> int:
+    """Store the decision; the running agent says it. ``compared`` had their key compared."""
+    decisions = Decisions(opened.journal)
+    record = choice.case.record
+    with opened.journal.commit():
+        for role in choice.case.role.others():
+            name = choice.case.names.get(role)
+            if choice.decision is Decision.ACCEPT and name is not None:
+                how = Verified.FINGERPRINT if role in compared else Verified.FIRST_USE
+                decisions.pin(name, record.parties[role], how)
+        return decisions.decide(record.escrow_id, choice.decision, choice.content)
+
+
+def find(opened: OpenHome, escrow: str) -> StoredCase:
+    """The escrow with this id, or the only one whose id begins so. Raises ``EscrowUnknownHere``."""
+    found = [
+        case
+        for case in opened.journal.cases()
+        if case.escrow_id == escrow
+        or (len(escrow) >= _SHORTEST_ID and case.escrow_id.startswith(escrow))
+    ]
+    if len(found) != 1:
+        raise EscrowUnknownHere(
+            "Several escrows begin so: give more digits."
+            if found
+            else "Check the id with `tripartite agent status`; give 6 digits or more."
+        )
+    return found[0]
+
+
+def _verified(opened: OpenHome, escrow: str) -> tuple[StoredCase, Record]:
+    """The escrow, and its record judged anew from the signed messages."""
+    case = find(opened, escrow)
+    return case, consent.verified_record(opened.journal, case.escrow_id)
+
+
+def _rows(opened: OpenHome, case: StoredCase, record: Record) -> tuple[PartyRow, ...]:
+    decisions = Decisions(opened.journal)
+    contacts = {
+        role: decisions.check(case.names[role], record.parties[role])
+        if role in case.names
+        else decisions.contact_with(record.parties[role])
+        for role in case.role.others()
+    }
+    fingerprints = {role: party.fingerprint for role, party in record.parties.items()}
+    return consent.party_rows(case.names, fingerprints, contacts, own=case.role)

@@ -1,0 +1,189 @@
+"""A proposal, from what a person typed to a stored decision."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tripartite.agent.consent import Consent, PartyRow, party_rows, proposing
+from tripartite.agent.coordinator_client import CoordinatorClient
+from tripartite.agent.decisions import Contact, Decision, Decisions, Verified
+from tripartite.agent.home import OpenHome
+from tripartite.agent.party import pairing_of
+from tripartite.domain.addresses import parse_address
+from tripartite.domain.deposits import ConfirmationTiers
+from tripartite.domain.errors import Refused
+from tripartite.domain.money import parse_xmr
+from tripartite.domain.parties import Role
+from tripartite.domain.settlement import FeeRule, FeeRuleInvalid, NetworkFeeBearer
+from tripartite.domain.terms import Deadlines, Details, Terms
+from tripartite.protocol.agreement import SALT_BYTES, Agreement
+from tripartite.protocol.identity import PublicIdentity
+
+_BPS_DECIMALS = 2
+
+
+class ProposalMalformed(Refused):
+    """That can't be proposed."""
+
+    code: ClassVar[str] = "proposal_malformed"
+
+
+class PartyNotPaired(Refused):
+    """This account has no agent yet."""
+
+    code: ClassVar[str] = "party_not_paired"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a person wants, read and checked as far as that goes without asking anybody.
+
+    ``others`` are account names. ``amount`` and ``allowance`` are piconero.
+    """
+
+    role: Role
+    others: Mapping[Role, str]
+    amount: int
+    allowance: int
+    fees: FeeRule
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A proposal to be read and decided on."""
+
+    agreement: Agreement
+    mine: Details
+    names: Mapping[Role, str]
+    consent: Consent
+    rows: tuple[PartyRow, ...]
+
+    @property
+    def escrow_id(self) -> str:
+        """The id it will have."""
+        return self.agreement.terms.escrow_id
+
+
+def read_draft(
+    *,
+    buyer: str | None,
+    vendor: str | None,
+    arbiter: str,
+    amount: str,
+    subject: str,
+    network_fee: str = "payee",
+    fee_allowance: str | None = None,
+    arbiter_fee: str = "0",
+) -> Draft:
+    """What was typed, as values. Raises ``ProposalMalformed`` and the errors of amounts and fees."""
+    if (buyer is None) == (vendor is None):
+        raise ProposalMalformed("Name the vendor if you buy, or the buyer if you sell.")
+    others = {Role.ARBITER: arbiter}
+    if vendor is not None:
+        others[Role.VENDOR] = vendor
+    if buyer is not None:
+        others[Role.BUYER] = buyer
+    try:
+        bearer = NetworkFeeBearer(network_fee)
+    except ValueError as error:
+        raise ProposalMalformed("The network fee is borne by payee, payer or shared.") from error
+    return Draft(
+        role=Role.BUYER if buyer is None else Role.VENDOR,
+        others=others,
+        amount=parse_xmr(amount),
+        allowance=0 if fee_allowance is None else parse_xmr(fee_allowance),
+        fees=FeeRule(bearer, _bps(arbiter_fee), 0),
+        subject=subject,
+    )
+
+
+def prepare(opened: OpenHome, draft: Draft, address: str) -> Proposal:
+    """Look the others up and put the terms together; nothing is stored or sent.
+
+    Raises ``NotPaired``, ``PartyNotPaired``, ``CoordinatorRefused`` (``account_unknown``),
+    ``ContactKeyChanged``, ``TermsUnsound``, the errors of ``parse_address``, or an
+    ``Unavailable``.
+    """
+    mine = Details(
+        role=draft.role,
+        address=parse_address(address, opened.network),
+        subject=draft.subject,
+        salt=secrets.token_hex(SALT_BYTES),
+    )
+    identities, contacts = _look_up(opened, draft)
+    account = opened.journal.setting("account") or ""
+    parties = {**identities, draft.role: opened.identity.public}
+    names = {**draft.others, draft.role: account}
+    agreement = Agreement(
+        Terms(
+            escrow_id=secrets.token_hex(16),
+            network=opened.network,
+            amount=draft.amount,
+            proposer=draft.role,
+            fees=draft.fees,
+            fee_allowance=draft.allowance,
+            platform_address=None,
+            confirmations=ConfirmationTiers(),
+            deadlines=Deadlines(),
+        ),
+        {role: parties[role] for role in Role},
+    )
+    fingerprints = {role: party.fingerprint for role, party in parties.items()}
+    return Proposal(
+        agreement=agreement,
+        mine=mine,
+        names=names,
+        consent=proposing(agreement, mine),
+        rows=party_rows(names, fingerprints, contacts, own=draft.role),
+    )
+
+
+def decide(opened: OpenHome, proposal: Proposal, compared: frozenset[Role]) -> None:
+    """Store the decision; the running agent says it. ``compared`` had their key compared."""
+    decisions = Decisions(opened.journal)
+    with opened.journal.commit():
+        for role in proposal.mine.role.others():
+            how = Verified.FINGERPRINT if role in compared else Verified.FIRST_USE
+            decisions.pin(proposal.names[role], proposal.agreement.parties[role], how)
+        decisions.decide(
+            proposal.escrow_id,
+            Decision.PROPOSE,
+            {
+                "terms": proposal.agreement.to_json(),
+                "address": proposal.mine.address.text,
+                "subject": proposal.mine.subject,
+                "salt": proposal.mine.salt,
+            },
+        )
+
+
+def _look_up(
+    opened: OpenHome, draft: Draft
+) -> tuple[dict[Role, PublicIdentity], dict[Role, Contact | None]]:
+    paired, decisions = pairing_of(opened), Decisions(opened.journal)
+    client = CoordinatorClient(paired.origin, paired.token, proxy=opened.journal.setting("proxy"))
+    identities: dict[Role, PublicIdentity] = {}
+    contacts: dict[Role, Contact | None] = {}
+    try:
+        for role, account in draft.others.items():
+            identity = client.identity_of(account)
+            if identity is None:
+                raise PartyNotPaired(f"{account} has to pair an agent with the coordinator first.")
+            contacts[role] = decisions.check(account, identity)
+            identities[role] = identity
+    finally:
+        client.close()
+    return identities, contacts
+
+
+def _bps(text: str) -> int:
+    """Per cent with at most two decimals, as basis points."""
+    whole, _, decimals = text.strip().removesuffix("%").strip().partition(".")
+    digits = whole + decimals.ljust(_BPS_DECIMALS, "0")
+    if not digits.isascii() or not digits.isdigit() or len(decimals) > _BPS_DECIMALS:
+        raise FeeRuleInvalid("Give the arbiter's fee in per cent, such as 1.5.")
+    return int(digits[:9])

@@ -1,0 +1,318 @@
+"""One escrow, level-triggered: look at what is on record, do the next thing, until it is quiet.
+
+Never two threads on one escrow (``scheduling`` sees to that). Everything that may have changed
+meanwhile is looked at again before a message is signed.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+import structlog
+
+from tripartite.agent.agreeing import own_part, proposal_body, say_decision, sign_terms
+from tripartite.agent.decisions import DONE, Decision, Intent
+from tripartite.agent.desk import Desk, Later, Outcome, Seen
+from tripartite.agent.journal import Freeze, StoredCase
+from tripartite.agent.keying import exchange_keys
+from tripartite.agent.paying import build_payout, cosign_payout, export_info
+from tripartite.agent.speaking import Refusal, Say, Speaker
+from tripartite.agent.watching import watch_deposit, watch_payout
+from tripartite.domain.errors import Refused, Tampered, Unavailable
+from tripartite.domain.lifecycle import State
+from tripartite.protocol.agreement import Agreement
+from tripartite.protocol.next_step import (
+    AcceptTerms,
+    BuildPayout,
+    CosignPayout,
+    Doing,
+    ExportInfo,
+    KeyExchange,
+    SignTerms,
+    WatchDeposit,
+    WatchPayout,
+    next_step,
+    step_name,
+)
+
+_GAP_SECONDS: Final = 0.3
+"""How long a message that others were faster with may take to arrive by itself."""
+_STALLED_SECONDS: Final = 60.0
+_MOST_STEPS: Final = 64
+"""In one go; a set-up takes four. More means that something turns in circles."""
+
+
+class EscrowNotKnownYet(Refused):
+    """This agent hasn't heard of the escrow."""
+
+    code: ClassVar[str] = "escrow_not_known_yet"
+
+
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """Something was done: look again at once."""
+
+
+_MOVED: Final = _Moved()
+
+
+@dataclass(frozen=True, slots=True)
+class _Stall:
+    """A step that was refused. It waits for news instead of being tried again and again."""
+
+    position: int
+    step: Doing | None
+    until: float
+
+
+class Reconciler:
+    """The loop over one escrow at a time."""
+
+    def __init__(self, desk: Desk, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._desk = desk
+        self._speaker = Speaker(
+            desk.identity, desk.journal, desk.cases, desk.coordinator, at=desk.at
+        )
+        self._monotonic = monotonic
+        self._log = structlog.get_logger()
+        self._failures: dict[str, int] = {}
+        self._stalls: dict[str, _Stall] = {}
+        self._looks: dict[str, tuple[State, Doing, float]] = {}
+        self._gaps: dict[str, float] = {}
+
+    def look_now(self, escrow_id: str) -> None:
+        """Don't wait for the next look at the chain."""
+        self._looks.pop(escrow_id, None)
+
+    def reconcile(self, escrow_id: str) -> float | None:
+        """Do what is to be done; seconds until it should be called again, None if news will come.
+
+        Every error of ours is dealt with here; any other is a bug and ends the process.
+        """
+        try:
+            pause = self._until_quiet(escrow_id)
+        except Unavailable as error:
+            count = self._failures[escrow_id] = self._failures.get(escrow_id, 0) + 1
+            pace = self._desk.pace
+            wait = min(pace.first_retry * (1 << min(count - 1, 16)), pace.longest_retry)
+            self._log.warning("step_unavailable", code=error.code, failures=count)
+            return wait * random.uniform(0.75, 1.25)  # noqa: S311 — jitter, no secret
+        except (Refused, Tampered) as error:
+            self._stop(escrow_id, error)
+            return _STALLED_SECONDS if isinstance(error, Refused) else None
+        self._failures.pop(escrow_id, None)
+        return pause
+
+    def _until_quiet(self, escrow_id: str) -> float | None:
+        for _ in range(_MOST_STEPS):
+            pause = self._once(escrow_id)
+            if not isinstance(pause, _Moved):
+                return pause
+        return self._desk.pace.first_retry
+
+    def _once(self, escrow_id: str) -> float | _Moved | None:
+        desk = self._desk
+        case = desk.cases.get(escrow_id)
+        if self._catch_up(escrow_id, case):
+            return _MOVED
+        waiting = desk.journal.unanswered(escrow_id)
+        if waiting is not None and (case is None or case.frozen is None):
+            refusal = self._speaker.deliver(waiting)
+            if refusal is not None:
+                self._refused(escrow_id, case, refusal)
+            return _MOVED
+        if desk.cases.is_behind(escrow_id):
+            return _GAP_SECONDS
+        intent = desk.decisions.next_intent(escrow_id)
+        if intent is not None:
+            return self._decided(escrow_id, case, intent)
+        if case is None or case.frozen is not None:
+            return None
+        self._name_parties(case)
+        return self._step(case)
+
+    def _catch_up(self, escrow_id: str, case: StoredCase | None) -> bool:
+        """Fetch what is missing, if it hasn't come by itself after a moment."""
+        desk = self._desk
+        if not desk.cases.is_behind(escrow_id):
+            self._gaps.pop(escrow_id, None)
+            return False
+        now = self._monotonic()
+        since = self._gaps.setdefault(escrow_id, now)
+        known = case is not None and case.position > 0
+        if known and now - since < _GAP_SECONDS:
+            return False
+        after = case.position if case else 0
+        desk.cases.caught_up(escrow_id, desk.coordinator.messages(escrow_id, after=after))
+        self._gaps.pop(escrow_id, None)
+        self._log.info("caught_up")
+        return not desk.cases.is_behind(escrow_id)
+
+    def _step(self, case: StoredCase) -> float | _Moved | None:
+        step = next_step(case.record, case.role)
+        if step is None:
+            self._looks.pop(case.escrow_id, None)
+            return None
+        left = self._left(case, step)
+        if left > 0:
+            return left
+        began = self._monotonic()
+        outcome = self._act(case, step)
+        match outcome:
+            case None:
+                return None
+            case Later(seconds):
+                if isinstance(step, WatchDeposit | WatchPayout):
+                    due = self._monotonic() + seconds
+                    self._looks[case.escrow_id] = (case.record.state, step, due)
+                return seconds
+            case Seen(event):
+                self._desk.cases.observe(case.escrow_id, event)
+                self._log.info("seen", kind=event.value)
+                return _MOVED
+            case Say():
+                self._said(case, step, outcome, began)
+                return _MOVED
+
+    def _left(self, case: StoredCase, step: Doing) -> float:
+        """Seconds that this step has to wait, after a refusal or since the last look."""
+        until = 0.0
+        stall = self._stalls.get(case.escrow_id)
+        if stall is not None and (stall.position, stall.step) == (case.position, step):
+            until = stall.until
+        look = self._looks.get(case.escrow_id)
+        if look is not None and look[:2] == (case.record.state, step):
+            until = max(until, look[2])
+        return until - self._monotonic()
+
+    def _said(self, before: StoredCase, step: Doing, say: Say, began: float) -> None:
+        """Say it, unless the others went on meanwhile (a restart, a cancellation)."""
+        case = self._desk.cases.get(before.escrow_id)
+        assert case is not None
+        if case.frozen is not None or next_step(case.record, case.role) != step:
+            return
+        refusal = self._speaker.deliver(self._speaker.write(case, say))
+        if refusal is not None:
+            self._refused(case.escrow_id, case, refusal)
+        self._log.info(
+            "said",
+            step=step_name(step),
+            kind=say.kind.value,
+            round=int(say.round),
+            seconds=round(self._monotonic() - began, 3),
+        )
+
+    def _act(self, case: StoredCase, step: Doing) -> Outcome:
+        desk = self._desk
+        match step:
+            case AcceptTerms():
+                return None
+            case SignTerms():
+                return sign_terms(desk, case)
+            case KeyExchange():
+                return exchange_keys(desk, case, step)
+            case WatchDeposit():
+                return watch_deposit(desk, case)
+            case ExportInfo():
+                return export_info(desk, case, step.attempt)
+            case BuildPayout():
+                return build_payout(desk, case, step.attempt)
+            case CosignPayout():
+                return cosign_payout(desk, case, step.attempt)
+            case WatchPayout():
+                return watch_payout(desk, case, step)
+
+    def _decided(
+        self, escrow_id: str, case: StoredCase | None, intent: Intent
+    ) -> float | _Moved | None:
+        """Say what a human decided; a decision that can't be said is settled with the reason."""
+        desk = self._desk
+        refusal: Refusal | None = None
+        try:
+            if intent.decision is Decision.RESUME:
+                self._resume(escrow_id, case)
+                desk.decisions.settle(intent.id)
+            elif intent.decision is Decision.PROPOSE:
+                refusal = self._propose(escrow_id, intent)
+            elif case is None:
+                raise EscrowNotKnownYet("Wait until the coordinator has forwarded the proposal.")
+            elif case.frozen is not None:
+                return None
+            else:
+                say = say_decision(desk, case, intent)
+                refusal = self._speaker.deliver(self._speaker.write(case, say))
+        except (Refused, Tampered) as error:
+            desk.decisions.settle(intent.id, error.code)
+            self._log.error("decision_failed", kind=intent.decision.value, code=error.code)
+            if isinstance(error, Tampered):
+                raise
+            desk.journal.alarm(escrow_id, None, Freeze(error.code, error.detail))
+            return _MOVED
+        if refusal is not None:
+            desk.decisions.settle(intent.id, refusal.code)
+            self._refused(escrow_id, None, refusal)
+        self._log.info("decided", kind=intent.decision.value)
+        return _MOVED
+
+    def _resume(self, escrow_id: str, case: StoredCase | None) -> None:
+        """A human has looked: fetch what was left out since, and judge it again."""
+        desk = self._desk
+        self._stalls.pop(escrow_id, None)
+        desk.cases.resume(escrow_id)
+        after = case.position if case else 0
+        desk.cases.caught_up(escrow_id, desk.coordinator.messages(escrow_id, after=after))
+
+    def _propose(self, escrow_id: str, intent: Intent) -> Refusal | None:
+        desk = self._desk
+        agreement = Agreement.from_json(intent.content["terms"])
+        part = own_part(intent)
+
+        def store() -> None:
+            desk.decisions.save_own_part(escrow_id, part)
+            desk.decisions.settle(intent.id, DONE)
+
+        role, body = proposal_body(agreement, part)
+        return self._speaker.deliver(self._speaker.write_proposal(escrow_id, role, body, store))
+
+    def _name_parties(self, case: StoredCase) -> None:
+        """Ask once who the parties are, and compare with the contacts.
+
+        Raises ``ContactKeyChanged``.
+        """
+        if case.names:
+            return
+        names = self._desk.coordinator.names(case.escrow_id)
+        for role, account in names.items():
+            if role is not case.role:
+                self._desk.decisions.check(account, case.record.parties[role])
+        self._desk.cases.name(case.escrow_id, names)
+
+    def _refused(self, escrow_id: str, case: StoredCase | None, refusal: Refusal) -> None:
+        """The number is used up; the step waits for news."""
+        self._log.error("message_refused", code=refusal.code)
+        self._desk.journal.alarm(
+            escrow_id, None, Freeze("message_refused", f"The coordinator said {refusal.code}.")
+        )
+        if case is not None:
+            self._stall(case)
+
+    def _stop(self, escrow_id: str, error: Refused | Tampered) -> None:
+        case = self._desk.cases.get(escrow_id)
+        self._log.error("step_refused", code=error.code)
+        if isinstance(error, Tampered):
+            self._desk.cases.freeze(escrow_id, error, position=None)
+            return
+        if case is None or self._stall(case):
+            self._desk.journal.alarm(escrow_id, None, Freeze(error.code, error.detail))
+
+    def _stall(self, case: StoredCase) -> bool:
+        """Let a refused step wait; whether it is a new one."""
+        step = next_step(case.record, case.role)
+        before = self._stalls.get(case.escrow_id)
+        until = self._monotonic() + _STALLED_SECONDS
+        self._stalls[case.escrow_id] = _Stall(case.position, step, until)
+        return before is None or (before.position, before.step) != (case.position, step)

@@ -1,0 +1,106 @@
+"""An agent as a process: options as typed, logs, signals."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import ClassVar, TextIO
+
+import structlog
+
+from tripartite.agent.desk import Pace
+from tripartite.agent.home import OpenHome
+from tripartite.agent.keyring import check_private
+from tripartite.agent.party import Party, RunOptions
+from tripartite.agent.wallets.records import Endpoint, Node
+from tripartite.domain.errors import Refused
+from tripartite.domain.secrets import Secret
+from tripartite.monero.transport import Login
+
+
+class LoginFileMalformed(Refused):
+    """A login file holds one line, user:password."""
+
+    code: ClassVar[str] = "login_file_malformed"
+
+
+def options(
+    *,
+    node: str,
+    node_login: Path | None,
+    node_proxy: str | None,
+    node_trusted: bool,
+    slots: int,
+    wallet_rpcs: Sequence[str],
+    wallet_rpc_login: Path | None,
+    proxy: str | None,
+    prepared: int,
+    watching: float,
+    guarding: float,
+) -> RunOptions:
+    """Options from the command line. Raises ``LoginFileMalformed``, ``KeyFileUnsafe``."""
+    login = read_login(wallet_rpc_login)
+    return RunOptions(
+        node=Node(node, read_login(node_login), node_proxy, node_trusted),
+        slots=slots,
+        endpoints=[Endpoint(url, login) for url in wallet_rpcs],
+        proxy=proxy,
+        pace=Pace(
+            watching=watching,
+            guarding=guarding,
+            confirming=watching,
+            prepared_wallets=prepared,
+        ),
+    )
+
+
+def run(opened: OpenHome, told: RunOptions, *, ready: Callable[[], None]) -> None:
+    """Run until SIGTERM or SIGINT: then finish the running calls and close the wallets."""
+    if told.proxy is None and (proxy := opened.journal.setting("proxy")) is not None:
+        # Paired through a proxy: never go round it by forgetting an option.
+        told = RunOptions(
+            told.node, told.slots, told.endpoints, proxy, told.pace, told.at, told.heavy
+        )
+    party = Party(opened, told)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: party.end())
+    try:
+        with party:
+            ready()
+            party.wait()
+    finally:
+        opened.journal.close()
+
+
+def log_to(file: Path | None) -> None:
+    """JSON lines: kinds, rounds, codes and durations; no ids, addresses, keys, tokens, messages."""
+    stream: TextIO = sys.stderr
+    if file is not None:
+        file.touch(mode=0o600)
+        stream = file.open("a", buffering=1)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(stream),
+        cache_logger_on_first_use=True,
+    )
+    # httpx2 logs whole addresses of requests, which hold escrow ids.
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+
+
+def read_login(file: Path | None) -> Login | None:
+    """A login from a private file. Raises ``LoginFileMalformed``, ``KeyFileUnsafe``."""
+    if file is None:
+        return None
+    check_private(file)
+    user, colon, password = file.read_text().strip().partition(":")
+    if not user or not colon:
+        raise LoginFileMalformed("Write user:password into it, and nothing else.")
+    return Login(user, Secret(password))

@@ -1,0 +1,78 @@
+"""Where everything stands, from the journal alone: works while the agent runs, and without keys."""
+
+from __future__ import annotations
+
+from tripartite.agent.home import public_identity
+from tripartite.agent.journal import Journal, StoredCase
+from tripartite.agent.wallet_book import WalletBook
+from tripartite.domain.lifecycle import open_moves
+from tripartite.domain.money import format_xmr
+from tripartite.protocol.bodies import write_report
+from tripartite.protocol.next_step import waiting_on
+
+Shown = dict[str, object]
+
+
+def status(journal: Journal, *, running: bool) -> Shown:
+    """Plain values for people and programs; amounts are XMR as text."""
+    identity = public_identity(journal)
+    book = WalletBook(journal, run_id="")
+    return {
+        "fingerprint": identity.fingerprint,
+        "network": journal.setting("network"),
+        "coordinator": journal.setting("coordinator"),
+        "account": journal.setting("account"),
+        "running": running,
+        "prepared_wallets": len(book.prepared()),
+        "escrows": [_escrow(journal, book, case) for case in journal.cases()],
+        "decisions": _decisions(journal),
+        "alarms": [
+            {
+                "escrow_id": alarm.escrow_id,
+                "position": alarm.position,
+                "code": alarm.code,
+                "detail": alarm.detail,
+                "at": alarm.at,
+            }
+            for alarm in journal.alarms()
+        ],
+    }
+
+
+def _escrow(journal: Journal, book: WalletBook, case: StoredCase) -> Shown:
+    record, terms = case.record, case.record.agreement.terms
+    own = book.address(case.escrow_id, record.attempt)
+    unsent = journal.unanswered(case.escrow_id)
+    return {
+        "escrow_id": case.escrow_id,
+        "role": case.role.value,
+        "state": record.state.value,
+        "amount": format_xmr(terms.amount),
+        "amount_due": format_xmr(terms.amount_due),
+        "parties": {
+            role.value: {"account": case.names.get(role), "fingerprint": party.fingerprint}
+            for role, party in record.parties.items()
+        },
+        "contract_id": record.contract_id,
+        "attempt": record.attempt,
+        # Only what this agent's own wallet shows, and only once all three attested it.
+        "address": record.address if record.address == own else None,
+        "deposit": {role.value: write_report(one) for role, one in record.reports.items()},
+        "payout": None if record.payout is None else record.payout.txid,
+        "waiting_on": [{"role": role.value, "what": what} for role, what in waiting_on(record)],
+        "you_can": [
+            verb for move in open_moves(record.state, case.role) if (verb := move.verb) is not None
+        ],
+        "unsent": None if unsent is None else unsent.kind.value,
+        "frozen": None
+        if case.frozen is None
+        else {"code": case.frozen.code, "detail": case.frozen.detail},
+    }
+
+
+def _decisions(journal: Journal) -> list[Shown]:
+    found = journal.rows(
+        "SELECT id, escrow_id, kind, decided_at, outcome FROM intents ORDER BY id DESC LIMIT 50"
+    )
+    names = ("id", "escrow_id", "decision", "decided_at", "outcome")
+    return [dict(zip(names, row, strict=True)) for row in found]

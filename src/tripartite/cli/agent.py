@@ -1,0 +1,392 @@
+"""``tripartite agent``: one party's commands. It parses and prints; ``tripartite.agent`` works.
+
+Heavy modules are imported inside the commands, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from tripartite.cli.agent_output import ask, exit_codes, print_consent, print_status
+from tripartite.domain.parties import Network, Role
+from tripartite.domain.secrets import Secret
+
+if TYPE_CHECKING:
+    from tripartite.agent.consent import Consent, PartyRow
+    from tripartite.agent.decisions import Decision
+    from tripartite.agent.home import OpenHome
+
+EPILOG: Final = """
+Exit codes: 0 done · 1 refused, change the request · 2 wrong usage · 3 something was tampered with,
+stop and look · 4 you said no · 70 a bug · 75 something is out of reach, try again later.
+"""
+
+app = typer.Typer(
+    help="One party of escrows: holds the identity key and its share of each wallet.",
+    no_args_is_help=True,
+    epilog=EPILOG,
+    pretty_exceptions_enable=False,
+)
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--home",
+        envvar="TRIPARTITE_AGENT_HOME",
+        help="The agent's directory.  [default: ~/.local/share/tripartite/agent]",
+        show_default=False,
+    ),
+]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file",
+        envvar="TRIPARTITE_AGENT_PASSPHRASE_FILE",
+        help="Read the passphrase from this file (mode 600) instead of asking.",
+    ),
+]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option("--key-file", help="Use a key file (mode 600) instead of a passphrase."),
+]
+EscrowId = Annotated[str, typer.Argument(help="The escrow's id, or its first 6 or more digits.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask. Strangers must then be expected.")]
+Expect = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--expect-fingerprint", help="A fingerprint you compared with its owner. Repeatable."
+    ),
+]
+
+
+@app.command()
+def init(
+    home: HomeOption = None,
+    passphrase_file: PassphraseFile = None,
+    key_file: KeyFile = None,
+    network: Annotated[Network, typer.Option(help="The Monero network.")] = Network.MAINNET,
+) -> None:
+    """Make a new party: an identity key that never leaves its home.
+
+    Example: tripartite agent init --network stagenet
+    """
+    with exit_codes():
+        from tripartite.agent.home import create_home  # noqa: PLC0415 — see the module's docstring
+
+        passphrase = None
+        if key_file is None:
+            passphrase = _passphrase(passphrase_file, confirm=True)
+        opened = create_home(_home(home), network=network, passphrase=passphrase, key_file=key_file)
+        typer.echo(f"fingerprint {opened.identity.public.fingerprint}")
+        opened.journal.close()
+
+
+@app.command()
+def pair(
+    *,
+    coordinator: Annotated[str, typer.Option(help="The coordinator's address, https://…")],
+    token_file: Annotated[Path, typer.Option(help="A file (mode 600) with the account's token.")],
+    home: HomeOption = None,
+    passphrase_file: PassphraseFile = None,
+    key_file: KeyFile = None,
+    proxy: Annotated[str | None, typer.Option(help="socks5h://host:port")] = None,
+) -> None:
+    """Bind this agent to an account at a coordinator.
+
+    Example: tripartite agent pair --coordinator https://escrow.example --token-file token
+    """
+    with exit_codes():
+        from tripartite.agent.keyring import check_private  # noqa: PLC0415 — see the module's docstring
+        from tripartite.agent.pairing import pair_with  # noqa: PLC0415 — see the module's docstring
+
+        check_private(token_file)
+        opened = _open(home, passphrase_file, key_file)
+        token = Secret(token_file.read_text().strip())
+        account = pair_with(opened, coordinator, token, proxy=proxy)
+        typer.echo(f"account {account}")
+        typer.echo(f"fingerprint {opened.identity.public.fingerprint}")
+        typer.echo(
+            "Give this fingerprint to the people you trade with, in person or by another channel.",
+            err=True,
+        )
+        opened.journal.close()
+
+
+@app.command()
+def run(
+    *,
+    node: Annotated[str, typer.Option(help="Your Monero node's RPC, http://host:port")],
+    home: HomeOption = None,
+    passphrase_file: PassphraseFile = None,
+    key_file: KeyFile = None,
+    node_login: Annotated[Path | None, typer.Option(help="File with user:password.")] = None,
+    node_proxy: Annotated[str | None, typer.Option(help="SOCKS proxy to it, ip:port")] = None,
+    untrusted_node: Annotated[
+        bool, typer.Option("--untrusted-node", help="The node isn't yours: tell it less.")
+    ] = False,
+    wallets: Annotated[int, typer.Option(min=1, max=32, help="Own wallet-rpc processes.")] = 2,
+    wallet_rpc: Annotated[
+        list[str] | None,
+        typer.Option(help="Use this running wallet-rpc instead of own ones. Repeatable."),
+    ] = None,
+    wallet_rpc_login: Annotated[
+        Path | None, typer.Option(help="File (mode 600) with user:password.")
+    ] = None,
+    proxy: Annotated[
+        str | None, typer.Option(help="SOCKS proxy to the coordinator, socks5h://host:port")
+    ] = None,
+    prepared: Annotated[int, typer.Option(min=0, help="Wallets to keep ready made.")] = 2,
+    watch_seconds: Annotated[float, typer.Option(min=0.1, help="Between looks for money.")] = 20.0,
+    guard_seconds: Annotated[
+        float, typer.Option(min=0.1, help="Between looks at money that is there.")
+    ] = 300.0,
+    log_file: Annotated[Path | None, typer.Option(help="Log here, not to stderr.")] = None,
+) -> None:
+    """Run the agent until SIGTERM or Ctrl-C. Prints "ready" once it works.
+
+    Example: tripartite agent run --node http://127.0.0.1:18081 --proxy socks5h://127.0.0.1:9050
+    """
+    with exit_codes():
+        from tripartite.agent import running  # noqa: PLC0415 — see the module's docstring
+
+        opened = _open(home, passphrase_file, key_file)
+        running.log_to(log_file)
+        running.run(
+            opened,
+            running.options(
+                node=node,
+                node_login=node_login,
+                node_proxy=node_proxy,
+                node_trusted=not untrusted_node,
+                slots=wallets,
+                wallet_rpcs=wallet_rpc or [],
+                wallet_rpc_login=wallet_rpc_login,
+                proxy=proxy,
+                prepared=prepared,
+                watching=watch_seconds,
+                guarding=guard_seconds,
+            ),
+            ready=lambda: typer.echo("ready"),
+        )
+
+
+@app.command()
+def status(
+    home: HomeOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Show every escrow, whose turn it is, and what went wrong. Needs no passphrase."""
+    with exit_codes():
+        from tripartite.agent.home import Home, look_into  # noqa: PLC0415 — see the module's docstring
+        from tripartite.agent.status import status as read_status  # noqa: PLC0415 — see above
+
+        directory = _home(home)
+        journal = look_into(directory)
+        shown = read_status(journal, running=Home(directory).is_running())
+        journal.close()
+        if as_json:
+            typer.echo(json.dumps(shown, indent=1))
+        else:
+            print_status(shown)
+
+
+@app.command()
+def propose(
+    *,
+    arbiter: Annotated[str, typer.Option(help="The arbiter's account.")],
+    amount: Annotated[str, typer.Option(help="In XMR, such as 1.25")],
+    address: Annotated[
+        str,
+        typer.Option("--refund-address", "--payout-address", help="Where you are paid."),
+    ],
+    subject: Annotated[str, typer.Option(help="What is traded; only the three can read it.")],
+    vendor: Annotated[str | None, typer.Option(help="The vendor's account; you buy.")] = None,
+    buyer: Annotated[str | None, typer.Option(help="The buyer's account; you sell.")] = None,
+    network_fee: Annotated[str, typer.Option(help="Who bears it: payee, payer, shared.")] = "payee",
+    fee_allowance: Annotated[
+        str | None, typer.Option(help="XMR paid in on top for the network fee (payer only).")
+    ] = None,
+    arbiter_fee: Annotated[str, typer.Option(help="Of a ruling, in per cent, such as 1.5")] = "0",
+    home: HomeOption = None,
+    passphrase_file: PassphraseFile = None,
+    key_file: KeyFile = None,
+    expect: Expect = None,
+    yes: Yes = False,
+) -> None:
+    """Propose an escrow to a vendor (as the buyer) or to a buyer (as the vendor).
+
+    Example: tripartite agent propose --vendor carol --arbiter dave --amount 1.25
+    --refund-address 4… --subject "A bicycle, delivered by Friday"
+    """
+    with exit_codes():
+        from tripartite.agent import proposing  # noqa: PLC0415 — see the module's docstring
+
+        draft = proposing.read_draft(
+            buyer=buyer,
+            vendor=vendor,
+            arbiter=arbiter,
+            amount=amount,
+            subject=subject,
+            network_fee=network_fee,
+            fee_allowance=fee_allowance,
+            arbiter_fee=arbiter_fee,
+        )
+        opened = _open(home, passphrase_file, key_file)
+        proposal = proposing.prepare(opened, draft, address)
+        compared = _consent(proposal.consent, proposal.rows, expect, yes=yes)
+        proposing.decide(opened, proposal, compared)
+        typer.echo(f"escrow {proposal.escrow_id}")
+        _hand_over(opened)
+
+
+@app.command()
+def accept(
+    escrow: EscrowId,
+    *,
+    address: Annotated[
+        str,
+        typer.Option("--payout-address", "--refund-address", help="Where you are paid."),
+    ],
+    home: HomeOption = None,
+    passphrase_file: PassphraseFile = None,
+    key_file: KeyFile = None,
+    expect: Expect = None,
+    yes: Yes = False,
+) -> None:
+    """Read a proposal and accept it.
+
+    Example: tripartite agent accept 5e5e5e --payout-address 4…
+    """
+    with exit_codes():
+        from tripartite.agent import deciding  # noqa: PLC0415 — see the module's docstring
+
+        opened = _open(home, passphrase_file, key_file)
+        choice = deciding.accept(opened, escrow, address)
+        compared = _consent(choice.consent, choice.rows, expect, yes=yes)
+        deciding.decide(opened, choice, compared)
+        _hand_over(opened)
+
+
+@app.command()
+def release(
+    escrow: EscrowId,
+    *,
+    home: HomeOption = None,
+    passphrase_file: PassphraseFile = None,
+    key_file: KeyFile = None,
+    yes: Yes = False,
+) -> None:
+    """As the buyer: pay the vendor. Can't be taken back."""
+    _decide("release", escrow, (home, passphrase_file, key_file), yes=yes)
+
+
+@app.command()
+def refund(
+    escrow: EscrowId,
+    *,
+    home: HomeOption = None,
+    passphrase_file: PassphraseFile = None,
+    key_file: KeyFile = None,
+    yes: Yes = False,
+) -> None:
+    """As the vendor: give the buyer everything back. Can't be taken back."""
+    _decide("refund", escrow, (home, passphrase_file, key_file), yes=yes)
+
+
+@app.command()
+def cancel(
+    escrow: EscrowId,
+    *,
+    home: HomeOption = None,
+    passphrase_file: PassphraseFile = None,
+    key_file: KeyFile = None,
+    yes: Yes = False,
+) -> None:
+    """Call an escrow off, before any money has arrived."""
+    _decide("cancel", escrow, (home, passphrase_file, key_file), yes=yes)
+
+
+@app.command()
+def resume(
+    escrow: EscrowId,
+    *,
+    home: HomeOption = None,
+    passphrase_file: PassphraseFile = None,
+    key_file: KeyFile = None,
+    yes: Yes = False,
+) -> None:
+    """Go on with an escrow that this agent has frozen, once you know why it did."""
+    _decide("resume", escrow, (home, passphrase_file, key_file), yes=yes)
+
+
+def _decide(
+    name: str, escrow: str, place: tuple[Path | None, Path | None, Path | None], *, yes: bool
+) -> None:
+    with exit_codes():
+        from tripartite.agent import deciding  # noqa: PLC0415 — see the module's docstring
+        from tripartite.agent.decisions import Decision  # noqa: PLC0415 — see above
+
+        opened = _open(*place)
+        decision: Decision = Decision(name)
+        choice = deciding.choose(opened, escrow, decision)
+        compared = _consent(choice.consent, choice.rows, None, yes=yes)
+        deciding.decide(opened, choice, compared)
+        _hand_over(opened)
+
+
+def _consent(
+    consent: Consent, rows: tuple[PartyRow, ...], expect: list[str] | None, *, yes: bool
+) -> frozenset[Role]:
+    """Show, compare, ask; whose fingerprints were compared."""
+    from tripartite.agent.consent import check_expectations  # noqa: PLC0415 — see the module's docstring
+
+    compared = check_expectations(rows, tuple(expect or ()), unattended=yes)
+    print_consent(consent, rows)
+    if not yes:
+        ask(consent, [row for row in rows if row.known is None and row.role not in compared])
+    return compared
+
+
+def _hand_over(opened: OpenHome) -> None:
+    if opened.home.poke():
+        typer.echo("The running agent is carrying it out; see `tripartite agent status`.", err=True)
+    else:
+        typer.echo(
+            "No agent is running here: it will be carried out once one is "
+            "(`tripartite agent run`).",
+            err=True,
+        )
+    opened.journal.close()
+
+
+def _home(given: Path | None) -> Path:
+    if given is not None:
+        return given
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "tripartite" / "agent"
+
+
+def _open(home: Path | None, passphrase_file: Path | None, key_file: Path | None) -> OpenHome:
+    from tripartite.agent.home import Home, open_home  # noqa: PLC0415 — see the module's docstring
+    from tripartite.agent.keyring import wants_passphrase  # noqa: PLC0415 — see above
+
+    directory = _home(home)
+    passphrase = None
+    if wants_passphrase(Home(directory).keyring):
+        passphrase = _passphrase(passphrase_file, confirm=False)
+    return open_home(directory, passphrase=passphrase, key_file=key_file)
+
+
+def _passphrase(file: Path | None, *, confirm: bool) -> Secret:
+    if file is not None:
+        from tripartite.agent.keyring import check_private  # noqa: PLC0415 — see the module's docstring
+
+        check_private(file)
+        return Secret(file.read_text().rstrip("\r\n"))
+    text: str = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
+    return Secret(text)

@@ -1,0 +1,113 @@
+"""What the agent's commands print, and with which code they end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, cast
+
+import typer
+
+from tripartite.domain.errors import Refused, Tampered, TripartiteError, Unavailable
+
+if TYPE_CHECKING:
+    from tripartite.agent.consent import Consent, PartyRow
+
+REFUSED: Final = 1
+TAMPERED: Final = 3
+DECLINED: Final = 4
+UNAVAILABLE: Final = 75  # EX_TEMPFAIL of sysexits.h
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """Print an error of ours as two lines, and end with its branch's code."""
+    try:
+        yield
+    except TripartiteError as error:
+        typer.echo(f"{error.title()} [{error.code}]", err=True)
+        typer.echo(error.detail, err=True)
+        match error:
+            case Tampered():
+                code = TAMPERED
+            case Unavailable():
+                code = UNAVAILABLE
+            case Refused():
+                code = REFUSED
+            case _:
+                raise
+        raise typer.Exit(code) from None
+
+
+def print_consent(consent: Consent, parties: Sequence[PartyRow]) -> None:
+    """Everything that somebody agrees to."""
+    from rich.console import Console  # noqa: PLC0415 — slow to import, needed only here
+    from rich.table import Table  # noqa: PLC0415 — as above
+    from rich.text import Text  # noqa: PLC0415 — as above
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    facts = Table(show_header=False, box=None, pad_edge=False)
+    facts.add_column()
+    facts.add_column(overflow="fold")
+    for name, value in consent.facts:
+        facts.add_row(Text(name), Text(value))
+    console.print(facts)
+    people = Table("", "account", "fingerprint", "")
+    for row in parties:
+        known = "you" if row.is_own else row.known or "STRANGER: compare"
+        people.add_row(
+            *(Text(one) for one in (row.role.value, row.account, row.fingerprint, known))
+        )
+    console.print(people)
+    if consent.endings:
+        endings = Table("if", "buyer gets", "vendor gets", "arbiter gets", "platform gets")
+        for end in consent.endings:
+            cells = (end.ending, end.buyer, end.vendor, end.arbiter, end.platform)
+            endings.add_row(*(Text(one) for one in cells))
+        console.print(endings)
+    for note in consent.notes:
+        console.print(Text(note))
+
+
+def ask(consent: Consent, strangers: Sequence[PartyRow]) -> None:
+    """Ask in words; anything but yes ends the command."""
+    for row in strangers:
+        if row.is_own:
+            continue
+        asked = f"Did the {row.role.value} confirm to you the fingerprint {row.fingerprint}?"
+        if not typer.confirm(asked, err=True):
+            raise typer.Exit(DECLINED)
+    if not typer.confirm(consent.question, err=True):
+        raise typer.Exit(DECLINED)
+
+
+def print_status(shown: Mapping[str, object]) -> None:
+    """A page of status."""
+    from rich.console import Console  # noqa: PLC0415 — slow to import, needed only here
+    from rich.table import Table  # noqa: PLC0415 — as above
+    from rich.text import Text  # noqa: PLC0415 — as above
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    for name in ("account", "coordinator", "network", "fingerprint", "prepared_wallets"):
+        console.print(Text(f"{name.replace('_', ' ')}: {shown[name] or '–'}"))
+    console.print(Text("running" if shown["running"] else "NOT RUNNING"))
+    table = Table("escrow", "you are", "state", "XMR", "waits for", "you can", "pay to / paid by")
+    table.columns[0].no_wrap = True
+    for escrow in cast("list[dict[str, object]]", shown["escrows"]):
+        frozen = cast("dict[str, str] | None", escrow["frozen"])
+        waiting = cast("list[dict[str, str]]", escrow["waiting_on"])
+        state = f"FROZEN: {frozen['code']}" if frozen else str(escrow["state"])
+        cells = (
+            str(escrow["escrow_id"])[:12],
+            str(escrow["role"]),
+            state,
+            str(escrow["amount_due"]),
+            ", ".join(f"{one['role']}: {one['what']}" for one in waiting) or "–",
+            ", ".join(cast("list[str]", escrow["you_can"])) or "–",
+            str(escrow["payout"] or escrow["address"] or "–"),
+        )
+        table.add_row(*(Text(cell, overflow="fold") for cell in cells))
+    console.print(table)
+    for alarm in cast("list[dict[str, str]]", shown["alarms"])[:10]:
+        console.print(Text(f"{alarm['at']} {alarm['escrow_id'][:12]} {alarm['code']}"))
+        console.print(Text(f"  {alarm['detail']}"))
