@@ -28,7 +28,10 @@ from tripartite.domain.parties import Role
 _BLOCK_EVERY_SECONDS: Final = 5.0
 _INTERRUPTED: Final = 130  # what shells expect of a program ended by Ctrl-C
 
+app = typer.Typer(pretty_exceptions_enable=False)
 
+
+@app.command()
 def demo(
     amount: Annotated[str, typer.Option(help="What is agreed on, in XMR.")] = "1.5",
     keep: Annotated[

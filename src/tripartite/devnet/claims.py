@@ -91,10 +91,16 @@ def _of_agents(deal: Deal) -> list[Claim]:
     claims: list[Claim] = []
     for role, seat in deal.seats.items():
         process = f"{role.value}'s agent"
-        told = str(seat.status())
+        # Tables break long lines: compared without the white space.
+        told = "".join(seat.shown.split())
         home = seat.party.directory
         claims += [
-            Claim(process, "what is traded", should_know=True, knows=deal.subject in told),
+            Claim(
+                process,
+                "what is traded",
+                should_know=True,
+                knows="".join(deal.subject.split()) in told,
+            ),
             Claim(
                 process,
                 "a wallet key of its own",

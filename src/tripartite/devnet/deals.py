@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Final
 
 from tripartite.devnet import programs
 from tripartite.devnet.api import Overview
 from tripartite.devnet.community import Community
 from tripartite.devnet.network import Devnet
-from tripartite.devnet.party import Party
 from tripartite.devnet.waiting import Fact, name_of, until
 from tripartite.domain.deposits import UNLOCK_DEPTH
 from tripartite.domain.lifecycle import State
@@ -25,26 +23,33 @@ PATIENCE: Final = 180.0
 class Seat:
     """One party's place in one escrow: what this party decides about it, by its own commands."""
 
-    def __init__(self, party: Party, escrow_id: str) -> None:
-        """``party`` takes part in the escrow."""
-        self.party = party
+    def __init__(self, community: Community, role: Role, escrow_id: str) -> None:
+        """The party in ``role`` takes part in the escrow."""
+        self.party = community[role]
+        self._others = [community[other] for other in role.others()]
         self._escrow_id = escrow_id
+        self.shown = ""
+        """What this party's commands showed before it decided."""
 
     def accept(self) -> None:
         """Give this party's part of the terms."""
-        self.party.accept(self._escrow_id)
+        self.shown += self.party.accept(self._escrow_id, others=self._others)
 
     def release(self) -> None:
         """As the buyer: let the vendor have the money."""
-        self.party.release(self._escrow_id)
-
-    def status(self) -> Mapping[str, object]:
-        """What this party's own agent says of the escrow."""
-        return self.party.status(self._escrow_id)
+        self.shown += self.party.release(self._escrow_id)
 
     def has_heard(self) -> bool:
         """Whether this party's agent knows of the escrow."""
-        return self.party.knows(self._escrow_id)
+        return self.party.escrow(self._escrow_id) is not None
+
+    def alarms(self) -> list[str]:
+        """The codes of what this party's agent refused to believe."""
+        return self.party.alarms(self._escrow_id)
+
+    def standing(self) -> str:
+        """What this party's agent says of the escrow, for people."""
+        return f"{self.party.escrow(self._escrow_id)} alarms {self.alarms()}"
 
     def overview(self) -> Overview:
         """What the coordinator tells this party."""
@@ -79,8 +84,8 @@ class Deal:
         chosen = community or devnet.community
         traded = subject or f"a bicycle, frame number {secrets.token_hex(4)}"
         escrow_id = chosen[Role.BUYER].propose(
-            vendor=chosen[Role.VENDOR].name,
-            arbiter=chosen[Role.ARBITER].name,
+            vendor=chosen[Role.VENDOR],
+            arbiter=chosen[Role.ARBITER],
             amount=amount,
             subject=traded,
         )
@@ -205,15 +210,11 @@ class Deal:
     def standing(self) -> str:
         """The record, who waits on whom, and what each agent says."""
         lines = [f"escrow {self.escrow_id}, {format_xmr(self.amount)} XMR"]
-        lines.append(_told("coordinator", partial(_shown, self.overview)))
+        lines.append(_told("coordinator", lambda: str(self.overview())))
         for role, seat in self.seats.items():
-            lines.append(_told(f"{role.value}'s agent", partial(_shown, seat.status)))
+            lines.append(_told(f"{role.value}'s agent", seat.standing))
         lines.append(f"chain: {self.devnet.chain.height} blocks")
         return "\n".join(lines)
-
-
-def _shown(ask: Callable[[], object]) -> str:
-    return str(ask())
 
 
 def _told(who: str, ask: Callable[[], str]) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 
 from tripartite.devnet import programs
+from tripartite.devnet.api import Api
 from tripartite.devnet.community import Community
 from tripartite.devnet.coordinator_process import CoordinatorProcess
 from tripartite.devnet.deals import PATIENCE, Deal
@@ -13,6 +15,8 @@ from tripartite.devnet.party import Party
 from tripartite.devnet.waiting import Fact, until
 from tripartite.domain.money import ATOMIC
 from tripartite.domain.parties import Role
+from tripartite.domain.secrets import Secret
+from tripartite.protocol.identity import Identity
 
 
 class Market:
@@ -66,6 +70,25 @@ class Market:
         deal = self.keyed_deal(amount=amount)
         deal.fund()
         return deal
+
+    def identity(self, role: Role) -> Identity:
+        """A party's secret identity, to forge words in its name."""
+        return self.community[role].identity()
+
+    def stranger(self) -> Api:
+        """The coordinator, as somebody who has an account and takes part in nothing."""
+        with self.coordinator.api() as api:
+            name = f"stranger-{secrets.token_hex(4)}"
+            token = api.open_account(name, Secret(secrets.token_urlsafe(16)))
+        return self.coordinator.api(token)
+
+    def audit_is_intact(self) -> bool:
+        """Whether the coordinator's event log is what was written."""
+        done = programs.run(
+            "audit", "verify",
+            directory=self.coordinator.directory, settings=self.coordinator.settings(),
+        )  # fmt: skip
+        return done.returncode == 0 and done.stdout.startswith("intact")
 
     def mine(self, blocks: int = 1) -> None:
         """Some blocks go by."""
