@@ -12,18 +12,10 @@ from typing import ClassVar, Final
 
 from tripartite.domain.addresses import AddressKind, parse_address
 from tripartite.domain.errors import Refused
-<<<<<<< HEAD
 from tripartite.domain.lifecycle import RULINGS, Event
 from tripartite.domain.money import ATOMIC
 from tripartite.domain.parties import Network
 from tripartite.domain.settlement import (
-=======
-from tripartite.domain.lifecycle import Event
-from tripartite.domain.money import ATOMIC
-from tripartite.domain.parties import Network
-from tripartite.domain.settlement import (
-    ALL_BPS,
->>>>>>> agent
     FeeRule,
     Recipient,
     Split,
@@ -69,15 +61,9 @@ class PayoutPlanUnsound(Refused):
 class PayoutPlan:
     """What the signed terms and the signed decision ask for.
 
-<<<<<<< HEAD
     ``event`` is the decision that is carried out. A settlement names the ``vendor_share`` of the
     agreed ``amount`` in piconero, a ruling the ``vendor_bps``. ``addresses`` holds the payout
     address of everybody who could be paid. Raises PayoutPlanUnsound and the errors of
-=======
-    ``event`` is the decision that is carried out. ``share`` goes with two of them: the vendor's
-    piconero for SETTLEMENT_AGREED, the vendor's basis points for RULED_SPLIT. ``addresses`` holds
-    the payout address of everybody who could be paid. Raises PayoutPlanUnsound and the errors of
->>>>>>> agent
     ``parse_address``.
     """
 
@@ -87,12 +73,8 @@ class PayoutPlan:
     amount: int
     fees: FeeRule
     event: Event
-<<<<<<< HEAD
     vendor_share: int | None = None
     vendor_bps: int | None = None
-=======
-    share: int | None = None
->>>>>>> agent
 
     def __post_init__(self) -> None:
         """Refuse addresses that would make "who gets what" ambiguous."""
@@ -105,16 +87,10 @@ class PayoutPlan:
             )
         if sum(one.kind is AddressKind.INTEGRATED for one in parsed) > 1:
             raise PayoutPlanUnsound("Monero carries one payment id in a transaction, not two.")
-<<<<<<< HEAD
         if (self.event is Event.SETTLEMENT_AGREED) != (self.vendor_share is not None):
             raise PayoutPlanUnsound("A settlement, and nothing else, names the vendor's share.")
         if (self.event in RULINGS) != (self.vendor_bps is not None):
             raise PayoutPlanUnsound("A ruling, and nothing else, names the vendor's basis points.")
-=======
-        needs_share = self.event in {Event.SETTLEMENT_AGREED, Event.RULED_SPLIT}
-        if needs_share != (self.share is not None):
-            raise PayoutPlanUnsound("A split, and nothing else, names the vendor's share.")
->>>>>>> agent
 
     @property
     def names_payment_id(self) -> bool:
@@ -130,7 +106,6 @@ class PayoutPlan:
         Raises PayoutPlanUnsound for an event that pays nobody, and the errors of
         ``domain.settlement``.
         """
-<<<<<<< HEAD
         if self.event is Event.RELEASE_SIGNED:
             return release(self.amount, balance, self.fees)
         if self.event is Event.REFUND_SIGNED:
@@ -140,29 +115,6 @@ class PayoutPlan:
         if self.vendor_bps is not None:
             return ruling(self.amount, balance, self.fees, vendor_bps=self.vendor_bps)
         raise PayoutPlanUnsound(f"{self.event.value} pays nobody.")
-=======
-        match self.event:
-            case Event.RELEASE_SIGNED:
-                return release(self.amount, balance, self.fees)
-            case Event.REFUND_SIGNED:
-                return refund(balance)
-            case Event.SETTLEMENT_AGREED:
-                return divide(self.amount, balance, self.fees, vendor_share=self._share)
-            case Event.RULED_FOR_VENDOR:
-                return ruling(self.amount, balance, self.fees, vendor_bps=ALL_BPS)
-            case Event.RULED_FOR_BUYER:
-                return ruling(self.amount, balance, self.fees, vendor_bps=0)
-            case Event.RULED_SPLIT:
-                return ruling(self.amount, balance, self.fees, vendor_bps=self._share)
-            case _:
-                raise PayoutPlanUnsound(f"{self.event.value} pays nobody.")
-
-    @property
-    def _share(self) -> int:
-        if self.share is None:  # __post_init__ has seen to it
-            raise PayoutPlanUnsound("A split names the vendor's share.")
-        return self.share
->>>>>>> agent
 
 
 def expected(plan: PayoutPlan, balance: int, fee: int) -> dict[str, int]:
@@ -195,11 +147,7 @@ def fee_limit(network: Network, estimate: int) -> FeeLimit:
 
 
 def estimate_fee(per_byte: int, mask: int, *, inputs: int, recipients: int) -> int:
-<<<<<<< HEAD
     """The fee that a wallet will ask for, rounded up to a multiple of ``mask``, in piconero.
-=======
-    """The fee that a wallet will ask for, rounded up to a multiple of ``mask``.
->>>>>>> agent
 
     ``per_byte`` is the node's for our priority. One output more than recipients is counted: a
     wallet reserves room for change, and pads a payment to one with a dummy.
@@ -218,23 +166,14 @@ def dust_threshold(per_byte: int) -> int:
 
 
 _RING: Final = 16  # members per ring since hard fork 15 (HF_VERSION_MIN_MIXIN_15)
-<<<<<<< HEAD
-=======
-_EXTRA: Final = 44  # transaction key (33) and encrypted payment id (11)
->>>>>>> agent
 _INPUT_WEIGHT: Final = 1 + 6 + 2 * _RING + 32 + (32 * _RING + 64) + 32
 
 
 def estimate_weight(*, inputs: int, outputs: int) -> int:
-<<<<<<< HEAD
     """Bytes that a transaction counts for, by the wallet's own way of guessing it beforehand.
 
     The extra field isn't counted, as the wallet doesn't know it yet; other parts are counted at
     their largest, so that the true number is about the same.
-=======
-    """Bytes that a transaction counts for, within some of the true number.
-
->>>>>>> agent
     Sizes of the parts as in Monero's ``wallet2.cpp`` (``estimate_rct_tx_size`` with CLSAG,
     Bulletproofs+ and view tags) and the surcharge for more than two outputs as in
     ``estimate_tx_weight``.
@@ -242,11 +181,7 @@ def estimate_weight(*, inputs: int, outputs: int) -> int:
     log_padded = max(outputs - 1, 0).bit_length()
     proof = 32 * (6 + 2 * (6 + log_padded))
     per_output = 6 + 32 + 1 + 8 + 32
-<<<<<<< HEAD
     size = 7 + inputs * _INPUT_WEIGHT + outputs * per_output + 1 + proof + 3 + 4
-=======
-    size = 7 + inputs * _INPUT_WEIGHT + outputs * per_output + _EXTRA + 1 + proof + 3 + 4
->>>>>>> agent
     if outputs <= 2:
         return size
     two_outputs = 32 * (6 + 7 * 2) // 2

@@ -19,10 +19,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tripartite.agent.payouts import (
-<<<<<<< HEAD
-=======
-    FEE_FACTOR,
->>>>>>> agent
     PRIORITY,
     FeeLimit,
     PayoutPlan,
@@ -68,10 +64,7 @@ class _Purse:
     """
 
     balance: int
-<<<<<<< HEAD
     estimate: int
-=======
->>>>>>> agent
     limit: FeeLimit
 
 
@@ -185,17 +178,12 @@ def _count(outputs: Sequence[Output], fees: FeeEstimate, plan: PayoutPlan) -> _P
     estimate = estimate_fee(
         per_byte, fees.quantization_mask, inputs=len(usable), recipients=recipients
     )
-<<<<<<< HEAD
     return _Purse(sum(usable), estimate, fee_limit(plan.network, estimate))
-=======
-    return _Purse(sum(usable), fee_limit(plan.network, estimate))
->>>>>>> agent
 
 
 def _build_exactly(slot: Slot, ref: WalletRef, plan: PayoutPlan, purse: _Purse) -> Built:
     """A transaction that leaves nothing behind.
 
-<<<<<<< HEAD
     wallet-rpc of this version can't take the fee from what is sent, so the amounts have to fit the
     fee that it will ask for. Our estimate is what version 0.18.0.0 asks, to the piconero. Where it
     isn't: a fee too high leaves change and tells the right fee, one too low is refused.
@@ -209,23 +197,6 @@ def _build_exactly(slot: Slot, ref: WalletRef, plan: PayoutPlan, purse: _Purse) 
             built = _transfer(slot, ref, due)
         except (NotEnoughMoney, NothingUnlocked):
             fee += max(fee // 50, 1)
-=======
-    wallet-rpc of this version can't take the fee from what is sent. So a trial with half the
-    amounts says what the fee will be, and the amounts follow from it.
-    """
-    guess = min(purse.limit.lowest * FEE_FACTOR, purse.balance)
-    due = expected(plan, purse.balance, guess)
-    if not due:
-        raise NothingUnlocked("The fee would eat everything.")
-    fee = _transfer(slot, ref, {to: max(amount // 2, 1) for to, amount in due.items()}).fees[0]
-    for _ in range(_ROUNDS):
-        due = expected(plan, purse.balance, fee)
-        try:
-            built = _transfer(slot, ref, due)
-        except (NotEnoughMoney, NothingUnlocked):
-            # A byte more than in the trial can cost one step more.
-            fee += max(fee // 100, 1)
->>>>>>> agent
             continue
         if built.fees == (fee,) and sum(built.amounts) == purse.balance - fee:
             return built
