@@ -21,6 +21,7 @@ ROUNDS: Final = (
 
 ROUND_NAMES: Final = ("prepare", "make", "exchange", "attest")
 
+
 class Making(StrEnum):
     """Where the wallet of a set-up comes from."""
 

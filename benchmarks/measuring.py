@@ -104,7 +104,9 @@ class Bench:
                 raw = self._raw_setup(trio, making)
                 ours = self._our_setup(trio, name)
             longest = max(longest, time.monotonic() - began)
-            say(f"{name} {number + 1}/{samples}: raw {raw.seconds:.3f} s, ours {ours.seconds:.3f} s")
+            say(
+                f"{name} {number + 1}/{samples}: raw {raw.seconds:.3f} s, ours {ours.seconds:.3f} s"
+            )
             yield Pair(raw, ours)
 
     @staticmethod

@@ -91,9 +91,7 @@ class Recorder:
 
     # The wrapped functions are each other's opposites in type; what they are passes through
     # untouched, so Any is the truth here.
-    def _wrap(
-        self, owner: object, name: str, what: str, title: Callable[..., str | None]
-    ) -> None:
+    def _wrap(self, owner: object, name: str, what: str, title: Callable[..., str | None]) -> None:
         inner: Callable[..., Any] = getattr(owner, name)
 
         @functools.wraps(inner)

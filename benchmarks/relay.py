@@ -136,9 +136,10 @@ def _batch(crowd: Crowd, pid: int, *, escrows: int, listening: bool) -> RelaySam
     scripts = [script(crowd.identities) for _ in range(escrows)]
     messages = sum(map(len, scripts))
     listeners = tuple(Role) if listening else ()
-    with ThreadPoolExecutor(_CONNECTIONS + len(listeners)) as threads, _hearing(
-        crowd, listeners
-    ) as sockets:
+    with (
+        ThreadPoolExecutor(_CONNECTIONS + len(listeners)) as threads,
+        _hearing(crowd, listeners) as sockets,
+    ):
         before = usage(pid).cpu_seconds
         heard = [threads.submit(_hear, socket, messages) for socket in sockets]
         shares = [scripts[number::_CONNECTIONS] for number in range(_CONNECTIONS)]
