@@ -40,9 +40,7 @@ def exit_codes() -> Iterator[None]:
         raise typer.Exit(code) from None
 
 
-def print_consent(
-    consent: Consent, parties: Sequence[PartyRow], compared: frozenset[Role]
-) -> None:
+def print_consent(consent: Consent, parties: Sequence[PartyRow], compared: frozenset[Role]) -> None:
     """Everything that somebody agrees to. ``compared`` gave their fingerprint beforehand."""
     from rich.console import Console  # noqa: PLC0415 — slow to import, needed only here
     from rich.table import Table  # noqa: PLC0415 — as above

@@ -6,8 +6,8 @@ import pytest
 
 from tests.unit.agent.market import QUICK
 from tripartite.agent.keyring import (
-    Keyring,
     KeyFileUnsafe,
+    Keyring,
     KeyringUnreadable,
     PassphraseWrong,
     SealedValueMoved,
