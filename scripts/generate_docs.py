@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import ast
 import importlib
-import importlib.util
 import inspect
 import itertools
 import os
@@ -22,6 +21,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
+
+import django
 
 import tripartite
 from tripartite.domain import errors, lifecycle
@@ -39,9 +40,8 @@ def import_everything() -> None:
     Django models can only be imported once Django is set up. Entry points (``__main__``) and
     migrations define no errors and are left alone.
     """
-    if importlib.util.find_spec(SETTINGS) is not None:
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", SETTINGS)
-        importlib.import_module("django").setup()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", SETTINGS)
+    django.setup()
     for module in pkgutil.walk_packages(tripartite.__path__, "tripartite."):
         if not {"__main__", "migrations"} & set(module.name.split(".")):
             importlib.import_module(module.name)

@@ -124,7 +124,8 @@ def test_a_wallets_address_is_one_of_ours(wallet: SigningWallet) -> None:
     address = wallet.get_address()
     assert parse_address(address, Network.REGTEST).kind is AddressKind.STANDARD
     assert wallet.validate_address(address).valid
-    assert not wallet.validate_address(address[:-1] + "1").valid
+    mistyped = address[:-1] + ("2" if address.endswith("1") else "1")
+    assert not wallet.validate_address(mistyped).valid
     assert not wallet.validate_address(NOBODY).subaddress
 
 
@@ -161,6 +162,25 @@ def test_a_lean_wallet_is_never_made_over_another(wallet: SigningWallet, wallets
         create_wallet_with_cli(
             directory, "someone", PASSWORD, node_url=url, network=Network.REGTEST
         )
+
+
+def test_two_wallets_may_be_made_at_once_in_a_new_place(wallets: Wallets) -> None:
+    directory, url = wallets.directory / "pair", wallets.node.url
+
+    def made(name: str) -> bool:
+        keys = create_wallet_with_cli(
+            directory, name, PASSWORD, node_url=url, network=Network.REGTEST
+        )
+        return keys.stat().st_size > 0
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(made, ("left", "right"))) == [True, True]
+    pair = wallets.start("pair")
+    addresses = set()
+    for name in ("left", "right"):
+        pair.open_wallet(name, PASSWORD)
+        addresses.add(pair.get_address())
+    assert len(addresses) == 2
 
 
 def test_a_lean_wallet_is_not_made_without_a_node(wallets: Wallets) -> None:

@@ -220,11 +220,14 @@ def test_a_node_says_why_it_takes_no_transaction(deal: Deal) -> None:
         frozenset({RejectReason.SANITY_CHECK_FAILED}),
     )
 
-    # Everything the payer has, to two places at once.
-    refreshed(deal.payer, deal.chain)
-    here = deal.payer.sweep_all(deal.address, do_not_relay=True, get_tx_hex=True)
-    there = deal.payer.sweep_all(NOBODY, do_not_relay=True, get_tx_hex=True)
-    assert all(deal.chain.send_raw_transaction(blob).accepted for blob in here.blobs)
+    # Each needs more than half of the payer's money, so they share an output.
+    unlocked = refreshed(deal.payer, deal.chain).get_balance().unlocked
+    here, there = (
+        deal.payer.transfer([Recipient(to, unlocked * 6 // 10)], do_not_relay=True, get_tx_hex=True)
+        for to in (deal.address, NOBODY)
+    )
+    first = deal.chain.send_raw_transaction(here.blobs[0])
+    assert (first.accepted, first.reasons) == (True, frozenset())
     second = deal.chain.send_raw_transaction(there.blobs[0])
     assert (second.accepted, second.relayed) == (False, False)
     assert RejectReason.DOUBLE_SPEND in second.reasons

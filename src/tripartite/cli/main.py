@@ -11,10 +11,14 @@ import typer
 
 GROUPS: Final = {
     "agent": "tripartite.cli.agent",
+    "audit": "tripartite.cli.audit",
 }
 """Commands with commands of their own. The module has ``app``."""
 
-COMMANDS: Final[dict[str, str]] = {}
+COMMANDS: Final = {
+    "serve": "tripartite.cli.serve",
+    "demo": "tripartite.cli.demo",
+}
 """Plain commands. The module has ``app`` with the one command in it."""
 
 

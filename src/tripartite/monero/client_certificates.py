@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from dataclasses import dataclass
+import tempfile
 from pathlib import Path
 
 from cryptography import x509
@@ -17,27 +17,28 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-@dataclass(frozen=True, slots=True)
-class CertificatePair:
-    """Two PEM files."""
+def certificate_options(directory: Path) -> list[str]:
+    """The options of wallet-rpc and wallet-cli that name the pair in ``directory``.
 
-    key: Path
-    certificate: Path
-
-    def options(self) -> list[str]:
-        """As given to wallet-rpc and wallet-cli."""
-        return [
-            f"--daemon-ssl-private-key={self.key}",
-            f"--daemon-ssl-certificate={self.certificate}",
-        ]
+    The pair is made when there is none yet. Key and certificate share one file, which appears
+    whole: two wallets that start at once each write one, and whichever stays fits itself.
+    """
+    pair = directory / "node-client.pem"
+    if not pair.exists():
+        write_private_file(pair, _new_pair())
+    return [f"--daemon-ssl-private-key={pair}", f"--daemon-ssl-certificate={pair}"]
 
 
-def client_certificate(directory: Path) -> CertificatePair:
-    """The pair in ``directory``, made when there is none yet."""
-    pair = CertificatePair(directory / "node-client.key", directory / "node-client.crt")
-    # The certificate is written last: if it is there, so is its key.
-    if pair.certificate.exists():
-        return pair
+def write_private_file(path: Path, content: bytes) -> None:
+    """Write a file that only its owner can read, from the first byte on; whole or not at all."""
+    # mkstemp's files are their owner's alone.
+    descriptor, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    Path(unfinished).replace(path)
+
+
+def _new_pair() -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "wallet")])
     certificate = (
@@ -56,16 +57,4 @@ def client_certificate(directory: Path) -> CertificatePair:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    write_private_file(pair.key, private)
-    write_private_file(pair.certificate, certificate.public_bytes(serialization.Encoding.PEM))
-    return pair
-
-
-def write_private_file(path: Path, content: bytes) -> None:
-    """Write a file that only its owner can read, from the first byte on; whole or not at all."""
-    unfinished = path.with_name(path.name + ".part")
-    unfinished.unlink(missing_ok=True)
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    unfinished.replace(path)
+    return private + certificate.public_bytes(serialization.Encoding.PEM)

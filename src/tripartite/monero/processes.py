@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from tripartite.domain.errors import Unavailable
 from tripartite.domain.parties import Network
 from tripartite.domain.secrets import Secret
-from tripartite.monero.client_certificates import client_certificate, write_private_file
+from tripartite.monero.client_certificates import certificate_options, write_private_file
 from tripartite.monero.errors import DaemonBusy, RpcOutcomeUnknown, RpcUnreachable, WalletExists
 from tripartite.monero.monerod import Monerod
 from tripartite.monero.supervision import PortTaken, Supervised, free_port, program
@@ -263,7 +263,7 @@ def _wallet_options(directory: Path, node_url: str) -> list[str]:
     """What wallet-rpc and wallet-cli share; nothing outside ``directory`` is touched."""
     return [
         f"--daemon-address={urlsplit(node_url).netloc}",
-        *client_certificate(directory).options(),
+        *certificate_options(directory),
         f"--shared-ringdb-dir={directory / 'ringdb'}",
         "--no-dns",
     ]

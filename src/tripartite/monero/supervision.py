@@ -18,7 +18,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -66,8 +66,15 @@ class PortTaken(DaemonDied):
 class Supervised:
     """A daemon that we started. ``log`` is its own log, ``console`` what it printed."""
 
-    def __init__(self, command: Sequence[str], *, log: Path, console: Path) -> None:
-        """Start it. Raises ProgramMissing."""
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        log: Path,
+        console: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start it, with our environment or with just the given one. Raises ProgramMissing."""
         self.log = log
         self.console = console
         with console.open("ab") as printed:
@@ -76,6 +83,7 @@ class Supervised:
                 stdin=subprocess.DEVNULL,
                 stdout=printed,
                 stderr=subprocess.STDOUT,
+                env=environment,
                 # A Ctrl-C in our terminal is ours to answer, with an orderly stop.
                 start_new_session=True,
             )

@@ -56,9 +56,12 @@ def parse_version(text: str) -> Version:
 
 # The oldest we run on a network without value; all answers in ``errors`` were measured on it.
 OLDEST_FOR_TESTING: Final = Version((0, 18, 0, 0))
-# The oldest for real money: has the multisig fixes up to 2023 below, and its nodes are the first to
-# turn away locked payments (nonzero_unlock_time in send_raw_transaction, pull request 9311).
-OLDEST_FOR_MAINNET: Final = Version((0, 18, 3, 4))
+# A wallet that signs for real money has every fix below. The last one is why: before it, a crash
+# after signing could make the wallet sign again with the same nonce, which can give the key away.
+OLDEST_WALLET_FOR_MAINNET: Final = Version((0, 18, 5, 1))
+# A node holds no keys. The first that turns away payments that would lock the money
+# (nonzero_unlock_time in send_raw_transaction, pull request 9311).
+OLDEST_NODE_FOR_MAINNET: Final = Version((0, 18, 3, 4))
 
 # Interface number → first release that had it.
 _NODE_RELEASES: Final = {
@@ -79,17 +82,6 @@ _WALLET_RELEASES: Final = {
     (1, 30): Version((0, 18, 5, 0)),
     (1, 31): Version((0, 18, 5, 1)),
 }
-# A wallet-rpc 0.18.3.4 can't be told from 0.18.3.2: both have interface 1.27. Nothing about
-# multisig changed between the two, so we accept the number.
-_OLDEST_WALLET_INTERFACE: Final = {
-    OLDEST_FOR_TESTING: (1, 25),
-    OLDEST_FOR_MAINNET: (1, 27),
-}
-_OLDEST_NODE_INTERFACE: Final = {
-    OLDEST_FOR_TESTING: (3, 10),
-    OLDEST_FOR_MAINNET: (3, 14),
-}
-
 # Fixed in → what was wrong before, by commit in monero-project/monero.
 MULTISIG_FIXES: Final = (
     (Version((0, 18, 3, 0)), "a payout could use frozen outputs (dc24312bc)"),
@@ -115,16 +107,21 @@ def least_release(version: WalletVersion | NodeVersion) -> Version | None:
     return table[max(known)] if known else None
 
 
-def oldest_for(network: Network) -> Version:
-    """The oldest release we use on ``network``."""
-    return OLDEST_FOR_MAINNET if network is Network.MAINNET else OLDEST_FOR_TESTING
+def oldest_wallet(network: Network) -> Version:
+    """The oldest wallet-rpc that we sign with on ``network``."""
+    return OLDEST_WALLET_FOR_MAINNET if network is Network.MAINNET else OLDEST_FOR_TESTING
+
+
+def oldest_node(network: Network) -> Version:
+    """The oldest monerod that we ask about ``network``."""
+    return OLDEST_NODE_FOR_MAINNET if network is Network.MAINNET else OLDEST_FOR_TESTING
 
 
 def require_supported_wallet(network: Network, version: WalletVersion) -> None:
     """Raises VersionTooOld unless this wallet-rpc may be used on ``network``."""
-    oldest = oldest_for(network)
-    if (version.major, version.minor) < _OLDEST_WALLET_INTERFACE[oldest]:
-        raise _too_old("monero-wallet-rpc", least_release(version), network)
+    oldest, release = oldest_wallet(network), least_release(version)
+    if release is None or release < oldest:
+        raise _too_old("monero-wallet-rpc", release, oldest, network)
 
 
 def require_supported_node(network: Network, version: NodeVersion, info: NodeInfo) -> None:
@@ -133,15 +130,16 @@ def require_supported_node(network: Network, version: NodeVersion, info: NodeInf
     The interface number decides, since a restricted node hides its release; where the release
     is told too, it has to be new enough as well. Raises VersionUnreadable.
     """
-    oldest = oldest_for(network)
-    if (version.major, version.minor) < _OLDEST_NODE_INTERFACE[oldest]:
-        raise _too_old("monerod", least_release(version), network)
+    oldest, release = oldest_node(network), least_release(version)
+    if release is None or release < oldest:
+        raise _too_old("monerod", release, oldest, network)
     if info.version and parse_version(info.version) < oldest:
-        raise _too_old("monerod", parse_version(info.version), network)
+        raise _too_old("monerod", parse_version(info.version), oldest, network)
 
 
-def _too_old(program: str, release: Version | None, network: Network) -> VersionTooOld:
-    oldest = oldest_for(network)
+def _too_old(
+    program: str, release: Version | None, oldest: Version, network: Network
+) -> VersionTooOld:
     reasons = "; ".join(open_weaknesses(release or OLDEST_FOR_TESTING))
     return VersionTooOld(
         f"Install {program} {oldest} or newer for {network}. Known of the version that runs: "

@@ -16,7 +16,7 @@ from tripartite.domain.errors import Refused, Tampered
 from tripartite.domain.key_exchange import Round
 from tripartite.domain.lifecycle import FIRST_STATE, Event, Step, Teller, advance
 from tripartite.protocol.bodies import read_proposal
-from tripartite.protocol.envelope import Kind, Message, open_envelope, read_envelope
+from tripartite.protocol.envelope import Kind, Message, read_claim
 from tripartite.protocol.record import Head, Record
 from tripartite.protocol.rules import apply
 
@@ -71,12 +71,13 @@ def open_record(text: str) -> Admission:
         Refused: the envelope, the terms or the proposer aren't sound (the leaf says why).
         Tampered: it isn't signed by the identity that the terms name as proposer.
     """
-    claimed = read_envelope(text)
+    claim = read_claim(text)
+    claimed = claim.message
     first = claimed.prev is None and claimed.contract_id is None
     if claimed.kind is not Kind.PROPOSE or not first or (claimed.attempt, claimed.round) != (0, 0):
         raise NotAProposal("An escrow starts with a proposal, the first message of its proposer.")
     agreement, details = read_proposal(claimed)
-    message = open_envelope(text, agreement.parties[claimed.role])
+    message = claim.prove(agreement.parties[claimed.role])
     record = Record(
         agreement=agreement,
         proposal=message.digest,
@@ -97,10 +98,11 @@ def admit(record: Record, text: str) -> Admission:
         Refused: it doesn't belong here (the leaf says why); the escrow goes on without it.
         Tampered: it contradicts what was signed before.
     """
-    claimed = read_envelope(text)
+    claim = read_claim(text)
+    claimed = claim.message
     if claimed.escrow_id != record.escrow_id:
         raise WrongEscrow(f"This message is for escrow {claimed.escrow_id}; send it there.")
-    message = open_envelope(text, record.parties[claimed.role])
+    message = claim.prove(record.parties[claimed.role])
     head = record.heads.get(message.role)
     there = _said_there(record, message)
     if message.digest in (there, head and head.digest):

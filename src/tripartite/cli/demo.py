@@ -1,0 +1,271 @@
+"""``tripartite demo``: one escrow on a regtest network of its own, from proposal to payout."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from tripartite.devnet.demonstration import Audience, Outcome, perform
+from tripartite.devnet.network import Devnet
+from tripartite.domain.errors import TripartiteError
+from tripartite.domain.money import format_xmr, parse_xmr
+from tripartite.domain.parties import Role
+
+_BLOCK_EVERY_SECONDS: Final = 5.0
+_INTERRUPTED: Final = 130  # what shells expect of a program ended by Ctrl-C
+
+app = typer.Typer(pretty_exceptions_enable=False)
+
+
+@app.command()
+def demo(
+    amount: Annotated[str, typer.Option(help="What is agreed on, in XMR.")] = "1.5",
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--keep",
+            help="Leave everything running until Ctrl-C, and keep its directory.",
+        ),
+    ] = False,
+    directory: Annotated[
+        Path | None,
+        typer.Option(help="A new or empty directory for everything; a temporary one if not given."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the outcome as JSON; progress goes to stderr.")
+    ] = False,
+) -> None:
+    """Run one escrow with real daemons on a regtest chain, and check what everybody learned.
+
+    Starts monerod, the coordinator and three agents on free ports, all below one directory, and
+    ends them again. Ends with 1 if anything is otherwise than it should be.
+    """
+    console = Console(stderr=as_json)
+    place = directory or Path(tempfile.mkdtemp(prefix="tripartite-demo-"))
+    # A directory that somebody chose is theirs to remove.
+    removable = directory is None and not keep
+    good = False
+    try:
+        piconero = parse_xmr(amount)
+        with _told_by_signals():
+            good = _run(console, piconero, place=place, keep=keep, as_json=as_json)
+    except TripartiteError as error:
+        console.print(Text(f"{error.title()}: {error.detail}", style="red"), soft_wrap=True)
+    except KeyboardInterrupt:
+        console.print("Interrupted; everything was ended.")
+        if removable:
+            shutil.rmtree(place)
+        raise typer.Exit(_INTERRUPTED) from None
+    if good and removable:
+        shutil.rmtree(place)
+    else:
+        console.print(f"Its directory stays: {place}", soft_wrap=True)
+    raise typer.Exit(0 if good else 1)
+
+
+def _run(console: Console, amount: int, *, place: Path, keep: bool, as_json: bool) -> bool:
+    """Whether everything was as it should be."""
+    stage = _Board(console) if console.is_terminal else _Lines(console)
+    with stage.shown() as audience:
+        began = time.monotonic()
+        audience.begins(_STARTING)
+        devnet = Devnet.start(place)
+        try:
+            seconds = time.monotonic() - began
+            audience.ends(_STARTING, seconds)
+            outcome = perform(devnet, audience, amount=amount, start_seconds=seconds)
+            wrong = [*outcome.deviations(), *devnet.troubles()]
+            stage.close()
+            if as_json:
+                typer.echo(json.dumps(outcome.to_json(), indent=2))
+            else:
+                console.print(_summary(outcome))
+            for complaint in wrong:
+                console.print(Text(f"Wrong: {complaint}", style="red"))
+            if keep:
+                _stay(console, devnet)
+        finally:
+            with _undisturbed():
+                devnet.stop()
+    return not wrong
+
+
+_STARTING: Final = "start the network"
+
+
+class _Lines:
+    """Progress where nobody watches a terminal: one line per piece of news."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._began = time.monotonic()
+
+    @contextmanager
+    def shown(self) -> Iterator[Audience]:
+        yield self
+
+    def close(self) -> None:
+        """Nothing to take down."""
+
+    def begins(self, phase: str) -> None:
+        self._tell(f"{phase} …")
+
+    def ends(self, phase: str, seconds: float) -> None:
+        self._tell(f"{phase}: {seconds:.1f} s")
+
+    def says(self, role: Role, what: str) -> None:
+        self._tell(f"{role.value}: {what}")
+
+    def happens(self, what: str) -> None:
+        self._tell(what)
+
+    def _tell(self, what: str) -> None:
+        at = time.monotonic() - self._began
+        self._console.print(Text(f"{at:6.1f} s  {what}"), soft_wrap=True)
+
+
+class _Board:
+    """Progress on a terminal: the phases, and what each party said last."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._phases: dict[str, float | None] = {}
+        self._began = 0.0
+        self._said: dict[Role, list[str]] = {role: [] for role in Role}
+        self._live = Live(console=console, get_renderable=self._drawn, refresh_per_second=8)
+
+    @contextmanager
+    def shown(self) -> Iterator[Audience]:
+        with self._live:
+            yield self
+
+    def close(self) -> None:
+        """Leave the last picture standing."""
+        self._live.stop()
+
+    def begins(self, phase: str) -> None:
+        self._phases[phase] = None
+        self._began = time.monotonic()
+
+    def ends(self, phase: str, seconds: float) -> None:
+        self._phases[phase] = seconds
+
+    def says(self, role: Role, what: str) -> None:
+        self._said[role].append(what)
+
+    def happens(self, what: str) -> None:
+        self._live.console.print(Text(what, style="dim"), soft_wrap=True)
+
+    def _drawn(self) -> RenderableType:
+        phases = Table.grid(padding=(0, 2))
+        for phase, seconds in self._phases.items():
+            shown = time.monotonic() - self._began if seconds is None else seconds
+            mark = Text("…", style="yellow") if seconds is None else Text("✓", style="green")
+            phases.add_row(mark, phase, f"{shown:5.1f} s")
+        parties = Table(box=None, padding=(0, 2))
+        parties.add_column("party")
+        parties.add_column("messages", justify="right")
+        parties.add_column("said last")
+        for role, said in self._said.items():
+            parties.add_row(role.value, str(len(said)), said[-1] if said else "")
+        return Group(phases, parties)
+
+
+def _summary(outcome: Outcome) -> RenderableType:
+    facts = Table.grid(padding=(0, 2))
+    for name, value in (
+        ("escrow", outcome.escrow_id),
+        ("contract", outcome.contract_id),
+        ("deposit address", outcome.address),
+        ("payout transaction", outcome.txid),
+        ("confirmations", str(outcome.confirmations)),
+        ("agreed amount", f"{format_xmr(outcome.amount)} XMR"),
+        ("network fee", f"{format_xmr(outcome.fee)} XMR"),
+        ("in the vendor's wallet", f"{format_xmr(outcome.received)} XMR"),
+    ):
+        facts.add_row(name, Text(value, overflow="fold"))
+    times = Table("phase", "seconds", title="Time", title_justify="left")
+    for phase, seconds in outcome.phases.items():
+        times.add_row(phase, f"{seconds:.1f}")
+    knowledge = Table("process", "knew", "did not know", title_justify="left")
+    knowledge.title = "Who knew what, by a search of everything each process keeps"
+    for process in dict.fromkeys(claim.process for claim in outcome.claims):
+        of_it = [claim for claim in outcome.claims if claim.process == process]
+        knowledge.add_row(
+            process,
+            ", ".join(claim.fact for claim in of_it if claim.knows),
+            ", ".join(claim.fact for claim in of_it if not claim.knows),
+        )
+    return Group(facts, "", times, "", knowledge)
+
+
+def _stay(console: Console, devnet: Devnet) -> None:
+    """Say where everything is, and mine a block now and then until Ctrl-C."""
+    places = Table.grid(padding=(0, 2))
+    places.add_row("directory", str(devnet.directory))
+    places.add_row("coordinator", f"{devnet.community.coordinator.url}/api/openapi.json")
+    places.add_row("monerod", devnet.chain.url)
+    for name, pid in devnet.pids().items():
+        places.add_row(f"{name}, pid", str(pid))
+    console.print("", places)
+    console.print("Talk to an agent, for instance:")
+    for party in devnet.community.parties.values():
+        console.print(f"  {party.shell_command('status')}", soft_wrap=True, highlight=False)
+    console.print(
+        f"A block is mined every {_BLOCK_EVERY_SECONDS:.0f} s. Ctrl-C here ends everything."
+    )
+    try:
+        while True:
+            time.sleep(_BLOCK_EVERY_SECONDS)
+            devnet.chain.mine()
+    except KeyboardInterrupt:
+        console.print("Ending everything.")
+
+
+_Handler = Callable[[int, FrameType | None], object]
+
+
+@contextmanager
+def _told_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP be answered as Ctrl-C is: by an orderly end."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {
+        number: signal.signal(number, interrupt)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """While everything is being ended, a second Ctrl-C must not leave half of it."""
+    before = {
+        number: signal.signal(number, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

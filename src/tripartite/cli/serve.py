@@ -1,0 +1,60 @@
+"""``tripartite serve``: the coordinator."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from tripartite.coordinator.configuration import PREFIX
+from tripartite.coordinator.logging import configure_logging
+from tripartite.coordinator.start import bring_tables_up_to_date, start_django
+from tripartite.domain.errors import TripartiteError
+
+app = typer.Typer(no_args_is_help=False)
+
+PARTS = ("http", "events", "work")
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Run only this part: http, events or work. May be given twice."),
+    ] = None,
+    migrate_only: Annotated[
+        bool, typer.Option("--migrate-only", help="Bring the database up to date, then end.")
+    ] = False,
+) -> None:
+    """Run the coordinator: API, WebSocket and background work on one port.
+
+    Settings come from TRIPARTITE_… environment variables; see the operator's guide. Prints one
+    line with its address when it is ready; logs go to stderr as JSON.
+    """
+    unknown = set(only or ()) - set(PARTS)
+    if unknown:
+        raise typer.BadParameter(f"--only takes {', '.join(PARTS)}.")
+    if host is not None:
+        os.environ[PREFIX + "HOST"] = host
+    if port is not None:
+        os.environ[PREFIX + "PORT"] = str(port)
+    try:
+        configuration = start_django()
+        configure_logging(configuration.log_level)
+        bring_tables_up_to_date(migrate=migrate_only or configuration.migrate_at_start)
+        if migrate_only:
+            return
+        # Models may only be imported once Django is set up.
+        from tripartite.coordinator.main import Part, run  # noqa: PLC0415 — see above
+
+        run(configuration, frozenset(map(Part, only or PARTS)), ready=_announce)
+    except TripartiteError as error:
+        typer.echo(f"{error.title()}: {error.detail}", err=True)
+        raise typer.Exit(1) from error
+
+
+def _announce(url: str) -> None:
+    typer.echo(f"ready {url}")

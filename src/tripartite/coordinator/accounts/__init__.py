@@ -1,0 +1,1 @@
+"""Who may speak to the coordinator: names, passwords, tokens, paired identities."""

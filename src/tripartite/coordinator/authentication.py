@@ -1,0 +1,28 @@
+"""Bearer tokens on the way in: every route but three needs one."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from ninja.security import HttpBearer
+
+from tripartite.coordinator.accounts.tokens import Caller, TokenMissing, caller_of
+
+
+class ApiRequest(HttpRequest):
+    """A request whose caller is known."""
+
+    auth: Caller
+
+
+class Bearer(HttpBearer):
+    """``Authorization: Bearer tri_…``."""
+
+    def __call__(self, request: HttpRequest) -> Caller:
+        header = request.headers.get("Authorization", "")
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != self.openapi_scheme or not token:
+            raise TokenMissing("Send Authorization: Bearer <token>; POST /api/tokens gives one.")
+        return self.authenticate(request, token.strip())
+
+    def authenticate(self, request: HttpRequest, token: str) -> Caller:
+        return caller_of(token)

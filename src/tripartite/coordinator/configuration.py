@@ -1,0 +1,299 @@
+"""What an operator can set, and nothing else: one table, read once per process.
+
+Every setting is an environment variable ``TRIPARTITE_<NAME>``. The table in
+``docs/guides/operator.md`` is checked against ``SETTINGS`` by a test.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Final
+from urllib.parse import unquote, urlsplit
+
+from tripartite.domain.errors import Refused
+from tripartite.domain.parties import Network
+from tripartite.domain.secrets import Secret
+
+PREFIX: Final = "TRIPARTITE_"
+
+
+class SettingInvalid(Refused):
+    """A setting has a value that can't be used."""
+
+    code: ClassVar[str] = "setting_invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the operator's table. ``default`` is text, as the environment would give it."""
+
+    name: str
+    type: str
+    default: str
+    help: str
+
+    @property
+    def variable(self) -> str:
+        return PREFIX + self.name
+
+
+SETTINGS: Final = (
+    Setting(
+        "DATA_DIR",
+        "path",
+        "~/.local/share/tripartite/coordinator",
+        "Directory for the SQLite database and the secret key. Made with mode 0700.",
+    ),
+    Setting(
+        "SECRET_KEY_FILE",
+        "path",
+        "<DATA_DIR>/secret_key",
+        "Key that signs what the server hands out. Made on the first start with mode 0600; "
+        "back it up beside the database and never inside it.",
+    ),
+    Setting(
+        "DATABASE_URL",
+        "url",
+        "sqlite:///<DATA_DIR>/coordinator.sqlite3",
+        "`sqlite:///path`, or `postgresql://user:password@host:port/name` for more than one node.",
+    ),
+    Setting(
+        "NETWORK",
+        "mainnet | stagenet | testnet | regtest",
+        "stagenet",
+        "The only Monero network whose escrows are accepted. Real money has to be asked for.",
+    ),
+    Setting(
+        "PUBLIC_ORIGIN",
+        "url",
+        "http://<HOST>:<PORT>",
+        "Scheme, host and port under which agents reach this server. A pairing card names it.",
+    ),
+    Setting("HOST", "address", "127.0.0.1", "Address to listen on."),
+    Setting("PORT", "port", "8700", "Port to listen on."),
+    Setting(
+        "ALLOWED_HOSTS",
+        "names, comma-separated",
+        "<host of PUBLIC_ORIGIN>,127.0.0.1,localhost",
+        "Values of the Host header that are answered.",
+    ),
+    Setting(
+        "MONEROD_URL",
+        "url",
+        "",
+        "RPC address of your own monerod. Without it payouts are carried but never confirmed.",
+    ),
+    Setting("MONEROD_LOGIN", "user:password", "", "Digest login of that monerod."),
+    Setting("MONEROD_PROXY", "url", "", "SOCKS5 proxy to reach it, `socks5h://host:port`."),
+    Setting(
+        "CONFIRMATIONS",
+        "blocks",
+        "10",
+        "Confirmations after which a payout counts as final. Less than 10 only on regtest.",
+    ),
+    Setting("WATCH_SECONDS", "seconds", "5", "Pause between two looks at an unconfirmed payout."),
+    Setting("THREADS", "threads", "4", "Requests answered at the same time by one process."),
+    Setting(
+        "MIGRATE",
+        "auto | yes | no",
+        "auto",
+        "Bring the database's tables up to date at start. `auto`: SQLite yes, PostgreSQL no "
+        "(run `tripartite serve --migrate-only` once per release instead).",
+    ),
+    Setting(
+        "LOG_LEVEL", "debug | info | warning | error", "info", "Least serious log line to print."
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where the tables live. ``path`` is set for SQLite, the others for PostgreSQL."""
+
+    engine: str
+    path: Path | None = None
+    name: str = ""
+    user: str = ""
+    password: Secret = Secret("")  # noqa: RUF009 — immutable
+    host: str = ""
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """All settings, parsed."""
+
+    data_dir: Path
+    secret_key_file: Path
+    database: Database
+    network: Network
+    public_origin: str
+    host: str
+    port: int
+    allowed_hosts: tuple[str, ...]
+    monerod_url: str | None
+    monerod_login: tuple[str, Secret] | None
+    monerod_proxy: str | None
+    confirmations: int
+    watch_seconds: float
+    threads: int
+    migrate_at_start: bool
+    log_level: str
+
+
+def read_configuration(environment: Mapping[str, str] | None = None) -> Configuration:
+    """Parse ``environment`` (the process's own by default).
+
+    Raises ``SettingInvalid`` for the first value that can't be used, and for a variable with
+    our prefix that we don't know: a misspelt limit must not silently stay at its default.
+    """
+    given = os.environ if environment is None else environment
+    known = {setting.variable for setting in SETTINGS}
+    for variable in given:
+        if variable.startswith(PREFIX) and variable not in known and not _of_another(variable):
+            raise SettingInvalid(f"{variable} is not a setting. See docs/guides/operator.md.")
+
+    def text(name: str) -> str:
+        setting = next(row for row in SETTINGS if row.name == name)
+        value = given.get(setting.variable, "").strip()
+        return value or ("" if "<" in setting.default else setting.default)
+
+    data_dir = Path(text("DATA_DIR")).expanduser().absolute()
+    port = _whole(text("PORT"), name="PORT", least=1, most=65_535)
+    host = text("HOST")
+    origin = _origin(text("PUBLIC_ORIGIN") or f"http://{host}:{port}")
+    database = _database(text("DATABASE_URL") or f"sqlite:///{data_dir / 'coordinator.sqlite3'}")
+    network = _choice(text("NETWORK"), tuple(Network), name="NETWORK")
+    confirmations = _whole(text("CONFIRMATIONS"), name="CONFIRMATIONS", least=1, most=10_000)
+    # DESIGN.md "Payout finality": 10 confirmations. Only a chain that we mine ourselves may do
+    # with fewer.
+    if confirmations < 10 and network != Network.REGTEST:
+        raise SettingInvalid("TRIPARTITE_CONFIRMATIONS below 10 is for regtest only.")
+    hosts = tuple(filter(None, (name.strip() for name in text("ALLOWED_HOSTS").split(","))))
+    migrate = _choice(text("MIGRATE"), ("auto", "yes", "no"), name="MIGRATE")
+    return Configuration(
+        data_dir=data_dir,
+        secret_key_file=Path(text("SECRET_KEY_FILE") or data_dir / "secret_key").expanduser(),
+        database=database,
+        network=Network(network),
+        public_origin=origin,
+        host=host,
+        port=port,
+        allowed_hosts=hosts or (urlsplit(origin).hostname or "", "127.0.0.1", "localhost"),
+        monerod_url=text("MONEROD_URL") or None,
+        monerod_login=_login(text("MONEROD_LOGIN")),
+        monerod_proxy=text("MONEROD_PROXY") or None,
+        confirmations=confirmations,
+        watch_seconds=_seconds(text("WATCH_SECONDS"), name="WATCH_SECONDS"),
+        threads=_whole(text("THREADS"), name="THREADS", least=1, most=256),
+        migrate_at_start=migrate == "yes" or (migrate == "auto" and database.engine == "sqlite"),
+        log_level=_choice(
+            text("LOG_LEVEL"), ("debug", "info", "warning", "error"), name="LOG_LEVEL"
+        ),
+    )
+
+
+def read_secret_key(configuration: Configuration) -> str:
+    """The key's text, or "" when the file isn't there yet (Django then refuses to start)."""
+    try:
+        return configuration.secret_key_file.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def prepare_data_dir(configuration: Configuration) -> None:
+    """Make the data directory (0700) and the secret key (0600) if they aren't there."""
+    configuration.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = configuration.secret_key_file
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.exists():
+        return
+    # Written beside and linked: two processes that start at once agree on one key, and a crash
+    # can't leave half a key behind.
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(64))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        return
+    finally:
+        fresh.unlink()
+
+
+def _of_another(variable: str) -> bool:
+    """Whether the variable belongs to another of our programs that may share the environment."""
+    return variable.startswith((PREFIX + "AGENT_", PREFIX + "DEVNET_", PREFIX + "TEST_"))
+
+
+def _whole(text: str, *, name: str, least: int, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise SettingInvalid(f"{PREFIX}{name} must be a whole number from {least} to {most}.")
+    return int(text)
+
+
+def _seconds(text: str, *, name: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.01 <= seconds <= 3600:
+        raise SettingInvalid(f"{PREFIX}{name} must be a number of seconds from 0.01 to 3600.")
+    return seconds
+
+
+def _choice(text: str, choices: tuple[str, ...], *, name: str) -> str:
+    if text not in choices:
+        raise SettingInvalid(f"{PREFIX}{name} must be one of: {', '.join(choices)}.")
+    return text
+
+
+def _origin(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+        raise SettingInvalid(
+            f"{PREFIX}PUBLIC_ORIGIN must look like https://escrow.example, without a path."
+        )
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _login(text: str) -> tuple[str, Secret] | None:
+    if not text:
+        return None
+    user, colon, password = text.partition(":")
+    if not colon or not user:
+        raise SettingInvalid(f"{PREFIX}MONEROD_LOGIN must look like user:password.")
+    return user, Secret(password)
+
+
+def _database(url: str) -> Database:
+    parts = urlsplit(url)
+    match parts.scheme:
+        case "sqlite" if parts.path.strip("/"):
+            # sqlite:///relative and sqlite:////absolute are the usual spellings; we always
+            # write the absolute form, so a single leading slash is the root.
+            return Database("sqlite", path=Path("/" + parts.path.lstrip("/")))
+        case "postgresql" | "postgres" if parts.path.strip("/"):
+            return Database(
+                "postgresql",
+                name=parts.path.strip("/"),
+                user=unquote(parts.username or ""),
+                password=Secret(unquote(parts.password or "")),
+                host=parts.hostname or _socket_directory(parts.query),
+                port=parts.port,
+            )
+    raise SettingInvalid(
+        f"{PREFIX}DATABASE_URL must be sqlite:///path or postgresql://user:password@host/name."
+    )
+
+
+def _socket_directory(query: str) -> str:
+    """``postgresql://user@/name?host=/run/postgresql``: a Unix socket, libpq's own spelling."""
+    return query.removeprefix("host=") if query.startswith("host=") else ""

@@ -1,0 +1,145 @@
+"""Propose an escrow, list them, look at one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from django.conf import settings
+from ninja import Query, Router, Status
+from pydantic import Field
+
+from tripartite.coordinator.authentication import ApiRequest
+from tripartite.coordinator.escrows import summary
+from tripartite.coordinator.ops.idempotency import once
+from tripartite.coordinator.relay import posting
+from tripartite.coordinator.schemas import Body
+from tripartite.domain.lifecycle import State
+
+router = Router(tags=["escrows"])
+
+
+class Proposal(Body):
+    """A ``propose`` envelope: a compact JWS."""
+
+    envelope: str
+
+
+class EscrowOpened(Body):
+    """Where the proposal went."""
+
+    escrow_id: str
+    position: int
+    state: str
+
+
+class Party(Body):
+    """Who holds a role."""
+
+    account: str
+    fingerprint: str
+
+
+class Waiting(Body):
+    """Whose turn it is, and what for."""
+
+    role: str
+    what: str
+
+
+class PayoutShown(Body):
+    """The payout transaction, as the coordinator's own node sees it."""
+
+    txid: str
+    confirmations: int
+    required: int
+    height: int | None
+    looked_at: datetime | None
+
+
+class Report(Body):
+    """One party's word about the deposit; amounts are piconero as text."""
+
+    confirmed: str
+    pending: str
+    locked: str
+    height: int
+
+
+class Summary(Body):
+    """One escrow at a glance; amounts are piconero as text."""
+
+    escrow_id: str
+    contract_id: str | None
+    state: str
+    role: str
+    parties: dict[str, Party]
+    network: str
+    amount: str
+    attempt: int
+    address: str | None
+    deposit: dict[str, Report]
+    payout: PayoutShown | None
+    waiting_on: list[Waiting]
+    version: int
+    created_at: datetime
+    changed_at: datetime
+
+
+class Summaries(Body):
+    """One page; ``next`` goes into ``after`` of the following request."""
+
+    escrows: list[Summary]
+    next: str | None
+
+
+class Wanted(Body):
+    """Which page."""
+
+    state: State | None = None
+    after: Annotated[str, Field(max_length=64)] | None = None
+    limit: Annotated[int, Field(ge=1, le=summary.PAGE)] = summary.PAGE
+
+
+@router.post("", response={200: EscrowOpened, 201: EscrowOpened})
+def propose(request: ApiRequest, body: Proposal) -> Status[object]:
+    """Open an escrow with its signed proposal. The same proposal again gives 200."""
+    this = once(request, request.auth.account_id)
+    if (answer := this.answered()) is not None:
+        return Status(*answer)
+
+    def shown(posted: posting.Posted) -> dict[str, str | int | None]:
+        return {
+            "escrow_id": posted.escrow_id,
+            "position": posted.position,
+            "state": posted.state,
+        }
+
+    posted = posting.propose(
+        request.auth,
+        body.envelope,
+        network=settings.COORDINATOR.network,
+        remember=lambda stored: this.remember(201, shown(stored)),
+    )
+    return Status(201 if posted.fresh else 200, shown(posted))
+
+
+@router.get("", response=Summaries)
+def list_escrows(request: ApiRequest, wanted: Query[Wanted]) -> object:
+    """The caller's escrows, the newest first."""
+    page = summary.summaries(
+        request.auth.account_id,
+        state=wanted.state,
+        after=wanted.after,
+        limit=wanted.limit,
+        required=settings.COORDINATOR.confirmations,
+    )
+    return {"escrows": page.summaries, "next": page.next}
+
+
+@router.get("/{escrow_id}", response=Summary)
+def show_escrow(request: ApiRequest, escrow_id: str) -> object:
+    """One escrow of the caller."""
+    return summary.summary(
+        request.auth.account_id, escrow_id, required=settings.COORDINATOR.confirmations
+    )

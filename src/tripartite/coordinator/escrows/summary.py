@@ -1,0 +1,119 @@
+"""What a party may read of its escrow at a glance. From the record and the node's sightings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from tripartite.coordinator.escrows.errors import EscrowUnknown
+from tripartite.coordinator.escrows.models import Escrow, Participant
+from tripartite.coordinator.escrows.storage import record_of
+from tripartite.coordinator.watch.models import PayoutSighting
+from tripartite.domain.lifecycle import State
+from tripartite.domain.parties import Role
+from tripartite.protocol.bodies import write_report
+from tripartite.protocol.next_step import waiting_on
+
+PAGE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Summaries, newest first, and the id to go on after; None at the end."""
+
+    summaries: tuple[Mapping[str, object], ...]
+    next: str | None
+
+
+def summary(account_id: int, escrow_id: str, *, required: int) -> Mapping[str, object]:
+    """One escrow. Raises ``EscrowUnknown``, also for an escrow of others."""
+    row = (
+        Escrow.objects.filter(escrow_id=escrow_id, participants__account_id=account_id)
+        .select_related("sighting")
+        .first()
+    )
+    if row is None:
+        raise EscrowUnknown("Check the id, and that this account takes part in the escrow.")
+    return _summaries([row], account_id, required=required)[0]
+
+
+def summaries(
+    account_id: int, *, state: State | None, after: str | None, limit: int, required: int
+) -> Page:
+    """The account's escrows, newest first. Raises ``EscrowUnknown`` for a foreign ``after``."""
+    rows = Escrow.objects.filter(participants__account_id=account_id)
+    if after is not None:
+        last = rows.filter(escrow_id=after).values_list("created_at").first()
+        if last is None:
+            raise EscrowUnknown("Take `after` from the `next` of the page before.")
+        older = rows.filter(created_at__lt=last[0])
+        rows = older | rows.filter(created_at=last[0], escrow_id__gt=after)
+    if state is not None:
+        rows = rows.filter(state=state.value)
+    found = list(rows.select_related("sighting").order_by("-created_at", "escrow_id")[: limit + 1])
+    shown = found[:limit]
+    return Page(
+        tuple(_summaries(shown, account_id, required=required)),
+        shown[-1].escrow_id if len(found) > limit else None,
+    )
+
+
+def _summaries(
+    rows: Iterable[Escrow], account_id: int, *, required: int
+) -> list[Mapping[str, object]]:
+    rows = list(rows)
+    parties: dict[str, dict[str, Participant]] = {row.escrow_id: {} for row in rows}
+    for one in Participant.objects.filter(escrow__in=rows).select_related("account"):
+        parties[one.escrow_id][one.role] = one
+    return [_summary(row, parties[row.escrow_id], account_id, required) for row in rows]
+
+
+def _summary(
+    row: Escrow, parties: Mapping[str, Participant], account_id: int, required: int
+) -> Mapping[str, object]:
+    record = record_of(row.escrow_id, row.version, row.snapshot)
+    return {
+        "escrow_id": row.escrow_id,
+        "contract_id": row.contract_id,
+        "state": row.state,
+        "role": next(role for role, one in parties.items() if one.account_id == account_id),
+        "parties": {
+            role.value: {
+                "account": parties[role.value].account.name,
+                "fingerprint": parties[role.value].fingerprint,
+            }
+            for role in Role
+        },
+        "network": row.network,
+        "amount": str(row.amount),
+        "attempt": record.attempt,
+        "address": record.address,
+        "deposit": {role.value: write_report(one) for role, one in record.reports.items()},
+        "payout": _payout(
+            None if record.payout is None else record.payout.txid,
+            getattr(row, "sighting", None),
+            required,
+        ),
+        "waiting_on": [{"role": role.value, "what": what} for role, what in waiting_on(record)],
+        "version": row.version,
+        "created_at": row.created_at,
+        "changed_at": row.changed_at,
+    }
+
+
+def _payout(
+    txid: str | None, sighting: PayoutSighting | None, required: int
+) -> Mapping[str, object] | None:
+    if txid is None:
+        return None
+    seen = sighting is not None and sighting.txid == txid
+    looked_at: datetime | None = sighting.looked_at if sighting is not None and seen else None
+    return {
+        "txid": txid,
+        "confirmations": sighting.confirmations if sighting is not None and seen else 0,
+        "required": required,
+        "height": sighting.height if sighting is not None and seen else None,
+        "looked_at": looked_at,
+    }

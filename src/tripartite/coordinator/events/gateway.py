@@ -1,0 +1,222 @@
+"""The WebSocket: a cursor in, every event after it out.
+
+A subscriber first gets on the live feed, then reads what it missed from the database, then goes
+on with the feed from where the reading ended. So nothing falls between the two. One that reads
+too slowly is let go; it comes back with its cursor and has lost nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, Protocol, TypeVar
+from urllib.parse import parse_qs
+
+from granian._granian import RSGIProtocolClosed as ProtocolClosed  # typed here, not in rsgi
+from granian.rsgi import WebsocketMessageType
+
+from tripartite.coordinator.accounts.tokens import Caller, TokenInvalid, caller_of
+from tripartite.coordinator.escrows.models import Participant
+from tripartite.coordinator.events.log import Reader, StoredEvent, may_see, read_for
+
+PATH: Final = "/api/events/ws"
+
+_BACKLOG: Final = 1_000
+"""Events a subscriber may lag behind before it has to come back."""
+_PAGE: Final = 500
+_RECHECK: Final = 30.0
+"""Seconds after which a silent connection's token is looked up again."""
+_SEND_LIMIT: Final = 30.0
+"""Seconds that one frame may take to leave."""
+_KNOWN_ESCROWS: Final = 4_096
+
+# RFC 6455 section 7.4: 1008 policy, 1012 restart, 1013 try again later.
+_TOKEN_GONE: Final = 1008
+_RESTARTING: Final = 1012
+_TOO_SLOW: Final = 1013
+
+_Result = TypeVar("_Result")
+
+
+class Socket(Protocol):
+    """An accepted WebSocket."""
+
+    async def send_str(self, data: str) -> None: ...
+
+    async def receive(self) -> object: ...
+
+
+@dataclass(frozen=True)
+class Frame:
+    """An event of the feed."""
+
+    event: StoredEvent
+    parties: frozenset[int]
+
+    @cached_property
+    def text(self) -> str:
+        """Rendered once for all who may see it, and not at all if nobody here may."""
+        return render(self.event)
+
+    def seen_by(self, reader: Reader) -> bool:
+        """Whether ``reader`` may see it."""
+        return may_see(reader, self.event, lambda _: self.parties)
+
+
+class Subscriber:
+    """One connection's place on the feed."""
+
+    def __init__(self) -> None:
+        self.frames: asyncio.Queue[Frame | None] = asyncio.Queue(_BACKLOG)
+        self.lost = False
+
+    def offer(self, frame: Frame | None) -> None:
+        """Hand over a frame; None ends the connection."""
+        try:
+            self.frames.put_nowait(frame)
+        except asyncio.QueueFull:
+            self.lost = True
+
+
+class Gateway:
+    """All WebSockets of one process. Lives in the event loop; only ``publish`` doesn't."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, database: Executor) -> None:
+        self._loop = loop
+        self._database = database
+        self._subscribers: set[Subscriber] = set()
+        self._parties: OrderedDict[str, frozenset[int]] = OrderedDict()
+        self._delivered = 0
+        self._closing = False
+
+    def start_at(self, cursor: int) -> None:
+        """Where the tail begins. Call before it delivers anything."""
+        self._delivered = cursor
+
+    def publish(self, events: Sequence[StoredEvent]) -> None:
+        """The tail's listener; runs in the tail's thread."""
+        frames = [Frame(event, self._parties_of(event.escrow_id)) for event in events]
+        self._loop.call_soon_threadsafe(self._fan_out, frames)
+
+    def close(self) -> None:
+        """Ask all subscribers to come back later."""
+        self._closing = True
+        for subscriber in self._subscribers:
+            subscriber.offer(None)
+
+    async def identify(self, header: str) -> Caller:
+        """Who connects. Raises ``TokenInvalid``."""
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer":
+            raise TokenInvalid("Send Authorization: Bearer <token>.")
+        return await self._in_thread(lambda: caller_of(token.strip()))
+
+    async def serve(self, socket: Socket, caller: Caller, token: str, after: int) -> int:
+        """Send events until somebody goes away. Returns the close code."""
+        subscriber = Subscriber()
+        self._subscribers.add(subscriber)
+        listening = asyncio.ensure_future(_until_closed(socket, subscriber))
+        try:
+            return await self._send(socket, caller, token, after, subscriber)
+        except TimeoutError:
+            return _TOO_SLOW
+        except ProtocolClosed:
+            return _RESTARTING  # nobody is left to read the code
+        finally:
+            self._subscribers.discard(subscriber)
+            listening.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await listening
+
+    async def _send(
+        self, socket: Socket, caller: Caller, token: str, after: int, subscriber: Subscriber
+    ) -> int:
+        reader = Reader(caller.account_id, caller.is_admin)
+        # Everything up to here is in the database; everything after will be on the feed.
+        joined_at = self._delivered
+        cursor = after
+        while cursor < joined_at:
+            events, cursor = await self._in_thread(self._reading(reader, cursor))
+            for event in events:
+                await _send_in_time(socket, render(event))
+        recheck_at = self._loop.time() + _RECHECK
+        while not (self._closing or subscriber.lost):
+            if self._loop.time() >= recheck_at:
+                if not await self._still_opens(token):
+                    return _TOKEN_GONE
+                recheck_at = self._loop.time() + _RECHECK
+            try:
+                async with asyncio.timeout_at(recheck_at):
+                    frame = await subscriber.frames.get()
+            except TimeoutError:
+                continue
+            if frame is None:
+                break
+            if frame.event.cursor > cursor and frame.seen_by(reader):
+                await _send_in_time(socket, frame.text)
+        return _TOO_SLOW if subscriber.lost else _RESTARTING
+
+    async def _still_opens(self, token: str) -> bool:
+        try:
+            await self._in_thread(lambda: caller_of(token))
+        except TokenInvalid:
+            return False
+        return True
+
+    def _fan_out(self, frames: Sequence[Frame]) -> None:
+        for frame in frames:
+            for subscriber in self._subscribers:
+                subscriber.offer(frame)
+        self._delivered = frames[-1].event.cursor
+
+    def _parties_of(self, escrow_id: str) -> frozenset[int]:
+        """The accounts of an escrow: fixed when it is proposed, so kept. Tail's thread only."""
+        kept = self._parties.get(escrow_id)
+        if kept is None:
+            rows = Participant.objects.filter(escrow_id=escrow_id).values_list("account_id")
+            kept = self._parties[escrow_id] = frozenset(row[0] for row in rows)
+            if len(self._parties) > _KNOWN_ESCROWS:
+                self._parties.popitem(last=False)
+        return kept
+
+    @staticmethod
+    def _reading(reader: Reader, cursor: int) -> Callable[[], tuple[list[StoredEvent], int]]:
+        return lambda: read_for(reader, cursor, limit=_PAGE)
+
+    async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
+        return await self._loop.run_in_executor(self._database, work)
+
+
+def cursor_in(query: str) -> int | None:
+    """``after`` of the query string; 0 if absent, None if it isn't a cursor."""
+    given = parse_qs(query).get("after", ["0"])[-1]
+    if not given.isascii() or not given.isdigit() or len(given) > 18:
+        return None
+    return int(given)
+
+
+def render(event: StoredEvent) -> str:
+    """One event as the text of one frame."""
+    return json.dumps(event.to_json(), separators=(",", ":"))
+
+
+async def _send_in_time(socket: Socket, text: str) -> None:
+    """Raises ``TimeoutError`` when the other end stopped reading."""
+    async with asyncio.timeout(_SEND_LIMIT):
+        await socket.send_str(text)
+
+
+async def _until_closed(socket: Socket, subscriber: Subscriber) -> None:
+    """Notice the other end going away. What a client sends has no meaning and is dropped."""
+    with contextlib.suppress(ProtocolClosed, RuntimeError):
+        while True:
+            message = await socket.receive()
+            if getattr(message, "kind", None) == WebsocketMessageType.close:
+                break
+    subscriber.offer(None)

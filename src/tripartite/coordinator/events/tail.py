@@ -1,0 +1,134 @@
+"""Follow the event log in one thread and hand every new event to whoever listens.
+
+Correctness comes from the cursor alone: the tail reads on from the last event it delivered. A
+commit in this process, a NOTIFY, or a changed database file only tells it to read sooner.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Protocol
+
+import structlog
+from django.db import DatabaseError, connection, connections
+
+from tripartite.coordinator.events import log
+from tripartite.coordinator.events.log import StoredEvent
+
+PAGE: Final = 500
+
+# How often SQLite's change counter is read (a few microseconds each): the delay with which a
+# commit of another process is noticed. This process's own commits hint at once.
+_SQLITE_POLL: Final = 0.02
+# PostgreSQL tells by NOTIFY; this is the safety net behind it.
+_POSTGRESQL_POLL: Final = 0.5
+_RETRY: Final = 1.0
+
+Listener = Callable[[Sequence[StoredEvent]], None]
+
+_log = structlog.get_logger()
+
+
+class _Waiter(Protocol):
+    def listen(self) -> None:
+        """Called before each read, so that nothing after it goes unnoticed."""
+
+    def wait(self) -> None:
+        """Return when there may be news, or after a while."""
+
+    def wake(self) -> None:
+        """Make ``wait`` return soon; called from any thread."""
+
+
+class Tail:
+    """Delivers the log from where it ends now. ``listener`` is called in the tail's thread."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._stopping = threading.Event()
+        self._waiter: _Waiter = _FileWaiter()
+        self.ready = threading.Event()
+        self.start_cursor = 0
+
+    def run(self) -> None:
+        """Follow the log until ``stop``."""
+        log.appended.connect(self._on_hint, weak=False, dispatch_uid=id(self))
+        try:
+            self.start_cursor = cursor = log.head()
+            if connection.vendor == "postgresql":
+                self._waiter = _ChannelWaiter()
+            self.ready.set()
+            while not self._stopping.is_set():
+                try:
+                    self._waiter.listen()
+                    for page in _pages(cursor):
+                        self._listener(page)
+                        cursor = page[-1].cursor
+                    self._waiter.wait()
+                except DatabaseError as error:
+                    _log.warning("tail_waits_for_database", error=type(error).__name__)
+                    connections.close_all()
+                    self._stopping.wait(_RETRY)
+        finally:
+            log.appended.disconnect(dispatch_uid=id(self))
+            connections.close_all()
+
+    def stop(self) -> None:
+        """Let ``run`` return."""
+        self._stopping.set()
+        self._waiter.wake()
+
+    def _on_hint(self, **_: object) -> None:
+        self._waiter.wake()
+
+
+class _FileWaiter:
+    """Waits for this process's own commits, and looks at SQLite's change counter for others'."""
+
+    def __init__(self) -> None:
+        self._news = threading.Event()
+        self._seen = -1
+
+    def listen(self) -> None:
+        self._news.clear()
+
+    def wait(self) -> None:
+        while not self._news.wait(_SQLITE_POLL):
+            with connection.cursor() as sql:
+                sql.execute("PRAGMA data_version")
+                version = sql.fetchone()[0]
+            if version != self._seen:
+                self._seen = version
+                return
+
+    def wake(self) -> None:
+        self._news.set()
+
+
+class _ChannelWaiter:
+    """Waits for PostgreSQL's NOTIFY, which every commit sends, this process's own too."""
+
+    def listen(self) -> None:
+        # Before each read: a session that was reconnected has forgotten it; else it costs nothing.
+        with connection.cursor() as sql:
+            sql.execute(f"LISTEN {log.CHANNEL}")
+
+    def wait(self) -> None:
+        # A notification that came during the read was kept by the driver and counts here.
+        for _ in connection.connection.notifies(timeout=_POSTGRESQL_POLL, stop_after=1):
+            return
+
+    def wake(self) -> None:
+        """Nothing to do: it looks up often enough to notice ``stop``."""
+
+
+def _pages(cursor: int) -> Iterator[list[StoredEvent]]:
+    """What follows ``cursor``, page by page, to the present end."""
+    while True:
+        page = log.read_all(cursor, limit=PAGE)
+        if page:
+            yield page
+            cursor = page[-1].cursor
+        if len(page) < PAGE:
+            return

@@ -1,0 +1,181 @@
+"""The coordinator's process: builds its parts, runs them, stops them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from enum import StrEnum
+from typing import ClassVar, Final
+
+import structlog
+from django.core.wsgi import get_wsgi_application
+from granian.constants import Interfaces
+from granian.server.embed import Server
+
+from tripartite.coordinator.configuration import Configuration
+from tripartite.coordinator.events.gateway import Gateway
+from tripartite.coordinator.events.tail import Tail
+from tripartite.coordinator.ops.http import log_exceptions
+from tripartite.coordinator.server import Application, request_threads
+from tripartite.coordinator.storing import now, write_transaction
+from tripartite.coordinator.watch.keys import PAYOUT
+from tripartite.coordinator.watch.node import NODE_KEY, OwnNode, watch_node
+from tripartite.coordinator.watch.payouts import watch_payouts
+from tripartite.coordinator.work.queue import wake
+from tripartite.coordinator.work.runner import Handler, Runner
+from tripartite.domain.errors import Unavailable
+
+# Python lets a busy thread keep the interpreter for 5 ms by default. The event loop that pushes
+# messages out waits behind request threads; 1 ms keeps a push within a few milliseconds.
+_SWITCH_SECONDS: Final = 0.001
+
+# A request makes some thousands of short-lived objects and hardly ever a cycle: looking for cycles
+# after every 700 of them, as by default, costs a few percent of the time.
+_GC_AFTER: Final = 20_000
+
+_STARTING_SECONDS: Final = 15.0
+_log = structlog.get_logger()
+
+
+class Part(StrEnum):
+    """What one process may do."""
+
+    HTTP = "http"
+    EVENTS = "events"
+    WORK = "work"
+
+
+class CannotListen(Unavailable):
+    """The address to listen on can't be used."""
+
+    code: ClassVar[str] = "cannot_listen"
+
+
+def run(
+    configuration: Configuration, parts: frozenset[Part], *, ready: Callable[[str], None]
+) -> None:
+    """Serve ``parts`` until SIGTERM or SIGINT. ``ready`` is told the address once it answers.
+
+    Raises ``CannotListen``.
+    """
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    gc.freeze()
+    gc.set_threshold(_GC_AFTER)
+    log_exceptions()
+    asyncio.run(_run(configuration, parts, ready))
+
+
+async def _run(
+    configuration: Configuration, parts: frozenset[Part], ready: Callable[[str], None]
+) -> None:
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with AsyncExitStack() as stack:
+        if Part.WORK in parts:
+            own = OwnNode.of(configuration)
+            stack.callback(own.close)
+            runner = Runner(handlers(configuration, own))
+            await loop.run_in_executor(None, _wake_node)
+            _run_thread(stack, "work", runner.run, runner.stop)
+        url = "work"
+        if parts & {Part.HTTP, Part.EVENTS}:
+            url = await _listen(configuration, parts, stack)
+        ready(url)
+        _log.info("started", parts=sorted(parts), network=configuration.network.value)
+        await stopping.wait()
+        _log.info("stopping")
+
+
+async def _listen(
+    configuration: Configuration, parts: frozenset[Part], stack: AsyncExitStack
+) -> str:
+    """Start granian with what ``parts`` ask for; returns once it answers."""
+    threads = request_threads(configuration.threads)
+    stack.callback(threads.shutdown)
+    gateway = await _gateway(threads, stack) if Part.EVENTS in parts else None
+    http = get_wsgi_application() if Part.HTTP in parts else None
+    server = Server(
+        Application(http, gateway, threads),  # type: ignore[arg-type]  # WSGIHandler's own narrower types
+        address=configuration.host,
+        port=configuration.port,
+        interface=Interfaces.RSGI,
+        log_enabled=False,
+        backlog=1024,
+    )
+    task = asyncio.create_task(server.serve())
+
+    async def stop() -> None:
+        if gateway is not None:
+            gateway.close()
+        server.stop()  # type: ignore[no-untyped-call]  # granian's own method has no types
+        await task
+
+    url = f"http://{configuration.host}:{configuration.port}"
+    await _answers(configuration, task, url)
+    stack.push_async_callback(stop)
+    return url
+
+
+async def _gateway(threads: ThreadPoolExecutor, stack: AsyncExitStack) -> Gateway:
+    loop = asyncio.get_running_loop()
+    gateway = Gateway(loop, threads)
+    tail = Tail(gateway.publish)
+    _run_thread(stack, "tail", tail.run, tail.stop)
+    await loop.run_in_executor(None, tail.ready.wait)
+    gateway.start_at(tail.start_cursor)
+    return gateway
+
+
+async def _answers(configuration: Configuration, task: asyncio.Task[None], url: str) -> None:
+    """Wait until the port takes connections."""
+    async with asyncio.timeout(_STARTING_SECONDS):
+        while True:
+            if task.done():
+                error = task.exception()
+                raise CannotListen(f"{url} is in use or not ours: choose another.") from error
+            try:
+                _, writer = await asyncio.open_connection(configuration.host, configuration.port)
+            except OSError:
+                await asyncio.sleep(0.005)
+                continue
+            writer.close()
+            return
+
+
+def handlers(configuration: Configuration, own: OwnNode) -> Mapping[str, Handler]:
+    """Who does which work, by the beginning of its key."""
+    return {
+        NODE_KEY: watch_node(own),
+        PAYOUT: watch_payouts(
+            own,
+            required=configuration.confirmations,
+            pause=timedelta(seconds=configuration.watch_seconds),
+        ),
+    }
+
+
+def _wake_node() -> None:
+    with write_transaction():
+        wake(NODE_KEY, at=now())
+
+
+def _run_thread(
+    stack: AsyncExitStack, name: str, run_it: Callable[[], None], stop: Callable[[], None]
+) -> None:
+    thread = threading.Thread(target=run_it, name=name)
+    thread.start()
+
+    async def end() -> None:
+        stop()
+        await asyncio.get_running_loop().run_in_executor(None, thread.join)
+
+    stack.push_async_callback(end)

@@ -1,0 +1,1 @@
+"""What every request and every operator needs: problems, limits, stored answers, logs."""

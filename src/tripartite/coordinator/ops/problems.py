@@ -1,0 +1,105 @@
+"""Every "no" as an RFC 9457 problem: one shape, one stable ``code`` each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from django.http import HttpResponse
+
+from tripartite.domain.errors import Refused, Tampered, TripartiteError, Unavailable
+
+CONTENT_TYPE: Final = "application/problem+json"
+
+# Errors whose status isn't their branch's. Everything else: Refused 422, Tampered 409,
+# Unavailable 503.
+STATUS: Final[Mapping[str, int]] = {
+    "token_missing": 401,
+    "token_invalid": 401,
+    "credentials_wrong": 401,
+    "role_not_yours": 403,
+    "account_unknown": 404,
+    "escrow_unknown": 404,
+    "token_unknown": 404,
+    "already_paired": 409,
+    "escrow_exists": 409,
+    "move_not_open": 409,
+    "name_taken": 409,
+    "not_your_move": 409,
+    "body_too_large": 413,
+    "content_type_unknown": 415,
+}
+
+_HTTP_TITLES: Final = {
+    400: ("request_malformed", "The request can't be read"),
+    403: ("forbidden", "This isn't allowed"),
+    404: ("route_unknown", "There is nothing at this address"),
+    405: ("method_not_allowed", "This address doesn't take that method"),
+    413: ("body_too_large", "The request is too large"),
+    500: ("internal_error", "Something went wrong here"),
+}
+
+
+def status_of(error: TripartiteError) -> int:
+    """The HTTP status for an error of ours."""
+    if error.code in STATUS:
+        return STATUS[error.code]
+    match error:
+        case Tampered():
+            return 409
+        case Unavailable():
+            return 503
+        case Refused():
+            return 422
+    return 500
+
+
+def problem_of(error: TripartiteError) -> HttpResponse:
+    """``error`` as a response."""
+    status = status_of(error)
+    response = problem(
+        status,
+        code=error.code,
+        title=error.title(),
+        detail=error.detail,
+        facts={name: value for name, value in error.facts.items() if name not in _RESERVED},
+    )
+    if status == 401:  # RFC 9110 section 11.6.1 wants the challenge
+        response["WWW-Authenticate"] = "Bearer"
+    if status == 503:  # tell clients when to come back
+        response["Retry-After"] = "1"
+    return response
+
+
+def http_problem(status: int) -> HttpResponse:
+    """A problem that HTTP itself names, such as 404 or 405."""
+    code, title = _HTTP_TITLES.get(status, (f"http_{status}", "The request was refused"))
+    return problem(status, code=code, title=title, detail="")
+
+
+def problem(
+    status: int,
+    *,
+    code: str,
+    title: str,
+    detail: str,
+    facts: Mapping[str, str | int] | None = None,
+    errors: Sequence[Mapping[str, str]] = (),
+) -> HttpResponse:
+    """The response itself. ``errors`` names the fields that don't fit, without their values."""
+    body: dict[str, object] = {
+        "type": f"urn:tripartite:error:{code}",
+        "title": title,
+        "status": status,
+        "code": code,
+        **(facts or {}),
+    }
+    if detail:
+        body["detail"] = detail
+    if errors:
+        body["errors"] = list(errors)
+    return HttpResponse(json.dumps(body), status=status, content_type=CONTENT_TYPE)
+
+
+_RESERVED: Final = frozenset(("type", "title", "status", "code", "detail", "errors"))

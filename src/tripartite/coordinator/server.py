@@ -1,0 +1,207 @@
+"""API and WebSocket on one port, in one process.
+
+granian's embedded server speaks HTTP in Rust threads and hands us requests on the event loop.
+Django stays a WSGI application (ADR 2): each request is read whole, bounded, and answered in one
+of a few threads. WebSockets go to the gateway, fed by the tail's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Final, Protocol
+from urllib.parse import unquote_to_bytes
+
+from django.http import HttpResponse
+
+from tripartite.coordinator.accounts.tokens import TokenInvalid
+from tripartite.coordinator.events.gateway import PATH, Gateway, Socket, cursor_in
+from tripartite.coordinator.ops.http import MAX_BODY_BYTES, BodyTooLarge
+from tripartite.coordinator.ops.problems import http_problem, problem_of
+
+_PATIENCE: Final = 16 * MAX_BODY_BYTES
+"""Bytes of a body that is too large which are read, and thrown away, before we hang up."""
+
+Headers = list[tuple[str, str]]
+Answer = tuple[int, Headers, bytes]
+
+
+class Wsgi(Protocol):
+    """A WSGI application, as far as we call it."""
+
+    def __call__(
+        self, environ: dict[str, object], start_response: Callable[..., object], /
+    ) -> Iterable[bytes]: ...
+
+
+class Scope(Protocol):
+    """What granian knows of a request."""
+
+    proto: str
+    method: str
+    path: str
+    query_string: str
+    scheme: str
+    http_version: str
+    server: str
+    client: str
+    authority: str | None
+    headers: RequestHeaders
+
+
+class RequestHeaders(Protocol):
+    """The request's headers."""
+
+    def items(self) -> list[tuple[str, str]]: ...
+
+    def get(self, key: str, default: str = "") -> str: ...
+
+
+class HttpExchange(Protocol):
+    """One request's body and the way to answer it."""
+
+    async def __call__(self) -> bytes: ...
+
+    def __aiter__(self) -> HttpExchange: ...
+
+    async def __anext__(self) -> bytes: ...
+
+    def response_bytes(self, status: int, headers: Headers, body: bytes) -> None: ...
+
+
+class Handshake(Protocol):
+    """A WebSocket that is knocking."""
+
+    async def accept(self) -> Socket: ...
+
+    def close(self, status: int | None = None) -> object: ...
+
+
+class Application:
+    """The RSGI application of one process; ``http`` or ``gateway`` may be left out."""
+
+    def __init__(self, http: Wsgi | None, gateway: Gateway | None, threads: Executor) -> None:
+        self._http = http
+        self._gateway = gateway
+        self._threads = threads
+
+    async def __rsgi__(self, scope: Scope, exchange: object) -> None:
+        if scope.proto == "ws":
+            await self._websocket(scope, exchange)  # type: ignore[arg-type]  # scope.proto says so
+        else:
+            await self._request(scope, exchange)  # type: ignore[arg-type]  # scope.proto says so
+
+    async def _request(self, scope: Scope, exchange: HttpExchange) -> None:
+        if self._http is None:
+            status, headers, payload = _flat(http_problem(404))
+        else:
+            body = await _body(scope, exchange)
+            if body is None:
+                limit = BodyTooLarge(f"Send at most {MAX_BODY_BYTES} bytes.", limit=MAX_BODY_BYTES)
+                status, headers, payload = _flat(problem_of(limit))
+            else:
+                environ = _environ(scope, body)
+                loop = asyncio.get_running_loop()
+                status, headers, payload = await loop.run_in_executor(
+                    self._threads, _call, self._http, environ
+                )
+        exchange.response_bytes(status, headers, payload)
+
+    async def _websocket(self, scope: Scope, handshake: Handshake) -> None:
+        after = cursor_in(scope.query_string)
+        if self._gateway is None or scope.path != PATH or after is None:
+            handshake.close(404)
+            return
+        header = scope.headers.get("authorization", "")
+        try:
+            caller = await self._gateway.identify(header)
+        except TokenInvalid:
+            handshake.close(401)
+            return
+        socket = await handshake.accept()
+        token = header.partition(" ")[2].strip()
+        handshake.close(await self._gateway.serve(socket, caller, token, after))
+
+
+async def _body(scope: Scope, exchange: HttpExchange) -> bytes | None:
+    """The whole body; None if it is too large, which is found before it is kept.
+
+    A client that is still sending doesn't hear our answer, so what comes is thrown away for a
+    while first; one that goes on past ``_PATIENCE`` bytes is cut off.
+    """
+    length = scope.headers.get("content-length", "")
+    if length.isdigit() and int(length) <= MAX_BODY_BYTES:
+        return await exchange()
+    if not length and not scope.headers.get("transfer-encoding", ""):
+        return b""
+    parts, size = [], 0
+    async for part in exchange:
+        size += len(part)
+        if size > _PATIENCE:
+            return None
+        if size <= MAX_BODY_BYTES and not length:
+            parts.append(bytes(part))
+    return None if length or size > MAX_BODY_BYTES else b"".join(parts)
+
+
+def _environ(scope: Scope, body: bytes) -> dict[str, object]:
+    """The request as PEP 3333 wants it."""
+    host, _, port = scope.server.rpartition(":")
+    environ: dict[str, object] = {
+        "REQUEST_METHOD": scope.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(scope.path).decode("latin-1"),
+        "QUERY_STRING": scope.query_string,
+        "SERVER_NAME": host,
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+        "REMOTE_ADDR": scope.client.rpartition(":")[0],
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, value in scope.headers.items():
+        # "_" and "-" would fall together in an environ: a client could shadow a header that the
+        # proxy in front set.
+        if "_" in name or name in ("content-length", "transfer-encoding"):
+            continue
+        key = "CONTENT_TYPE" if name == "content-type" else "HTTP_" + name.upper().replace("-", "_")
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
+    if scope.authority:  # HTTP/2 has no Host header
+        environ.setdefault("HTTP_HOST", scope.authority)
+    return environ
+
+
+def _call(http: Wsgi, environ: dict[str, object]) -> Answer:
+    """Run the WSGI application; in one of the request threads."""
+    status, headers = 500, Headers()
+
+    def start_response(line: str, given: Headers, _: object = None) -> None:
+        nonlocal status, headers
+        status = int(line[:3])
+        headers = [(name.lower(), value) for name, value in given]
+
+    chunks = http(environ, start_response)
+    try:
+        return status, headers, b"".join(chunks)
+    finally:
+        if hasattr(chunks, "close"):
+            chunks.close()
+
+
+def _flat(response: HttpResponse) -> Answer:
+    headers = [(name.lower(), value) for name, value in response.items()]
+    return response.status_code, headers, response.content
+
+
+def request_threads(count: int) -> ThreadPoolExecutor:
+    """The threads that answer requests; each keeps its own database connection."""
+    return ThreadPoolExecutor(max_workers=count, thread_name_prefix="request")

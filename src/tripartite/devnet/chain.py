@@ -1,0 +1,104 @@
+"""The regtest chain: blocks come when they are asked for, and only then."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import httpx2
+
+from tripartite.devnet.waiting import Fact, FactNeverCame
+from tripartite.monero.monerod import KnownTransaction
+from tripartite.monero.processes import MonerodProcess
+
+_POLL_SECONDS: Final = 0.05
+
+
+class Chain:
+    """A node and its miner. Safe to share between threads."""
+
+    def __init__(self, node: MonerodProcess) -> None:
+        """Nobody is paid for mining until ``pay_miner`` says who."""
+        self.process = node
+        self._client = node.client()
+        self._miner = ""
+        self._mining = threading.Lock()
+
+    @classmethod
+    def start(cls, directory: Path) -> Chain:
+        """A node with an empty chain that keeps everything in ``directory``.
+
+        Raises DaemonDied, DaemonNotReady, ProgramMissing.
+        """
+        return cls(MonerodProcess.start(directory))
+
+    @property
+    def url(self) -> str:
+        """Where the node answers."""
+        return self.process.url
+
+    @property
+    def height(self) -> int:
+        """How many blocks there are."""
+        return self._client.get_block_count()
+
+    def pay_miner(self, address: str) -> None:
+        """From now on every block's reward goes to ``address``."""
+        self._miner = address
+
+    def mine(self, blocks: int = 1) -> int:
+        """Mine so many blocks; the number of blocks there are then."""
+        with self._mining:
+            self._client.generate_blocks(blocks, self._miner)
+        return self.height
+
+    def mine_until(
+        self,
+        fact: Fact,
+        *,
+        seconds: float = 120.0,
+        patience: float = 2.0,
+        what: str | None = None,
+        report: Callable[[], str] | None = None,
+    ) -> int:
+        """Mine a block whenever ``fact`` has not come true for ``patience`` seconds.
+
+        The number of blocks mined. Raises FactNeverCame.
+        """
+        deadline = time.monotonic() + seconds
+        mined = 0
+        while not fact():
+            if time.monotonic() > deadline:
+                detail = f"{mined} blocks in {seconds:.0f} s, and still not: {what or fact!r}."
+                raise FactNeverCame(detail if report is None else f"{detail}\n{report()}")
+            self.mine()
+            mined += 1
+            pause = time.monotonic() + patience
+            while time.monotonic() < pause and not fact():
+                time.sleep(_POLL_SECONDS)
+        return mined
+
+    def transaction(self, txid: str) -> KnownTransaction | None:
+        """The transaction as the node has it; None if it doesn't."""
+        found = self._client.get_transactions([txid]).found
+        return found[0] if found else None
+
+    def fee(self, txid: str) -> int:
+        """What a transaction paid the miner, in piconero, read from the transaction itself.
+
+        Raises FactNeverCame when the node doesn't know it.
+        """
+        body = {"txs_hashes": [txid], "decode_as_json": True}
+        answer = httpx2.post(f"{self.url}/get_transactions", json=body, trust_env=False).json()
+        if not answer.get("txs"):
+            raise FactNeverCame(f"The node doesn't know transaction {txid}.")
+        return int(json.loads(answer["txs"][0]["as_json"])["rct_signatures"]["txnFee"])
+
+    def stop(self) -> None:
+        """End the node in order."""
+        self._client.close()
+        self.process.stop()

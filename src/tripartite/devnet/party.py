@@ -1,0 +1,204 @@
+"""One party: an account, a home of its own, and ``tripartite agent`` run in it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, Final, cast
+
+from tripartite.agent.home import look_into, open_home
+from tripartite.agent.status import status
+from tripartite.devnet import programs
+from tripartite.devnet.api import Api
+from tripartite.devnet.coordinator_process import CoordinatorProcess
+from tripartite.domain.errors import Refused
+from tripartite.domain.money import format_xmr
+from tripartite.domain.parties import Network, Role
+from tripartite.domain.secrets import Secret
+from tripartite.monero.supervision import Supervised
+from tripartite.protocol.identity import Identity
+
+_READY_SECONDS: Final = 90.0
+_PROPOSED: Final = re.compile(r"^escrow ([0-9a-f]{32})$", re.MULTILINE)
+_FINGERPRINT: Final = re.compile(r"^fingerprint (\S+)$", re.MULTILINE)
+
+# Blocks come in bursts here, and nobody wants to wait for the usual pauses between two looks.
+_PACE: Final = ("--watch-seconds", "0.5", "--guard-seconds", "2")
+
+# Names that stand in no other text, so that a search for them finds only who is meant.
+NAMES: Final = {
+    Role.BUYER: "bella-the-buyer",
+    Role.VENDOR: "victor-the-vendor",
+    Role.ARBITER: "ada-the-arbiter",
+}
+
+
+class CommandFailed(Refused):
+    """A party's own command said no."""
+
+    code: ClassVar[str] = "devnet_command_failed"
+
+
+class Party:
+    """Buyer, vendor or arbiter. What it decides, it decides by its own command line."""
+
+    def __init__(
+        self,
+        role: Role,
+        directory: Path,
+        *,
+        coordinator: CoordinatorProcess,
+        node_url: str,
+        proxy: str | None = None,
+    ) -> None:
+        """Nothing is started yet. ``proxy`` leads to the coordinator (``socks5h://host:port``)."""
+        self.role = role
+        self.name = NAMES[role]
+        self.directory = directory
+        self.home = directory / "home"
+        self.address = ""
+        """Where this party wants to be paid."""
+        self.fingerprint = ""
+        self.token = Secret("")
+        self._coordinator = coordinator
+        self._node_url = node_url
+        self._proxy = [] if proxy is None else ["--proxy", proxy]
+        self._daemon: Supervised | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The agent's process id, while it runs."""
+        return self._daemon.pid if self._daemon is not None and self._daemon.running else None
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The environment of its commands."""
+        return {"TRIPARTITE_AGENT_HOME": str(self.home)}
+
+    def api(self) -> Api:
+        """The coordinator, as this party's account."""
+        return self._coordinator.api(self.token)
+
+    def join(self, password: Secret) -> None:
+        """Open an account over HTTP, make an identity, and pair the two."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._coordinator.api() as api:
+            self.token = api.open_account(self.name, password)
+        token_file = self.directory / "token"
+        token_file.touch(mode=0o600)
+        token_file.write_text(self.token.reveal())
+        made = self.run(
+            "init", "--network", Network.REGTEST.value, "--key-file", str(self.directory / "key")
+        )
+        self.fingerprint = _FINGERPRINT.findall(made)[0]
+        self.run(
+            "pair", "--coordinator", self._coordinator.origin, "--token-file", str(token_file),
+            *self._proxy,
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """Start the agent, again with the home it had; returns when it is ready for work.
+
+        Raises DaemonDied, DaemonNotReady.
+        """
+        log = self.directory / "agent.log"
+        seen = log.stat().st_size if log.exists() else 0
+        daemon = programs.start(
+            "agent", "run", "--node", self._node_url, *_PACE,
+            directory=self.directory, name="agent", settings=self.settings,
+        )  # fmt: skip
+        ready = False
+        try:
+            daemon.wait_until(
+                lambda: b"\nready\n" in b"\n" + log.read_bytes()[seen:], seconds=_READY_SECONDS
+            )
+            ready = True
+        finally:
+            if not ready and daemon.running:
+                daemon.stop()
+        self._daemon = daemon
+
+    def stop(self) -> None:
+        """End the agent in order, with its wallets."""
+        if self._daemon is not None:
+            self._daemon.stop()
+            self._daemon = None
+
+    def kill(self) -> None:
+        """End the agent at once; its wallets end by themselves."""
+        if self._daemon is not None:
+            self._daemon.kill()
+            self._daemon = None
+
+    def run(self, *arguments: str) -> str:
+        """Run ``tripartite agent …`` in this party's home; what it printed. Raises CommandFailed."""
+        done = programs.run("agent", *arguments, directory=self.directory, settings=self.settings)
+        if done.returncode != 0:
+            raise CommandFailed(
+                f"{self.shell_command(*arguments)} ended with {done.returncode}:\n"
+                f"{done.stdout}{done.stderr}"
+            )
+        return done.stdout
+
+    def shell_command(self, *arguments: str) -> str:
+        """What somebody would type to say the same in this party's name."""
+        settings = [f"{name}={shlex.quote(value)}" for name, value in self.settings.items()]
+        return " ".join((*settings, "tripartite", "agent", shlex.join(arguments)))
+
+    # What this party decides
+
+    def propose(self, *, vendor: Party, arbiter: Party, amount: int, subject: str) -> str:
+        """As the buyer: propose an escrow over ``amount`` piconero; its id."""
+        printed = self.run(
+            "propose", "--vendor", vendor.name, "--arbiter", arbiter.name,
+            "--amount", format_xmr(amount), "--refund-address", self.address,
+            "--subject", subject, *_expecting(vendor, arbiter), "--yes",
+        )  # fmt: skip
+        return _PROPOSED.findall(printed)[0]
+
+    def accept(self, escrow_id: str, *, others: Sequence[Party]) -> str:
+        """Accept a proposal; what was shown before."""
+        return self.run(
+            "accept", escrow_id, "--payout-address", self.address, *_expecting(*others), "--yes"
+        )
+
+    def release(self, escrow_id: str) -> str:
+        """As the buyer: let the vendor have the money; what was shown before."""
+        return self.run("release", escrow_id, "--yes")
+
+    # What this party's agent knows
+
+    def status(self) -> Mapping[str, object]:
+        """What ``tripartite agent status`` shows, read the way that command reads it."""
+        journal = look_into(self.home)
+        try:
+            return status(journal, running=self.pid is not None)
+        finally:
+            journal.close()
+
+    def escrow(self, escrow_id: str) -> Mapping[str, object] | None:
+        """Its agent's view of one escrow; None if it never heard of it."""
+        escrows = cast("list[Mapping[str, object]]", self.status()["escrows"])
+        return next((one for one in escrows if one["escrow_id"] == escrow_id), None)
+
+    def alarms(self, escrow_id: str) -> list[str]:
+        """The codes of what its agent refused to believe about one escrow."""
+        alarms = cast("list[Mapping[str, object]]", self.status()["alarms"])
+        return [str(alarm["code"]) for alarm in alarms if alarm["escrow_id"] == escrow_id]
+
+    def has_wallets_ready(self) -> bool:
+        """Whether its agent has made wallets ahead, so that a key exchange starts at once."""
+        return int(str(self.status()["prepared_wallets"])) > 1
+
+    def identity(self) -> Identity:
+        """Its secret identity, from its own home: for tests that forge words in its name."""
+        opened = open_home(self.home)
+        opened.journal.close()
+        return opened.identity
+
+
+def _expecting(*others: Party) -> list[str]:
+    """Fingerprints that the parties told each other when they met."""
+    return [word for one in others for word in ("--expect-fingerprint", one.fingerprint)]

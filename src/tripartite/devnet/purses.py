@@ -1,0 +1,112 @@
+"""Ordinary wallets of ordinary people: one that pays deposits, and one per party to be paid."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from tripartite.devnet.chain import Chain
+from tripartite.domain.parties import Network, Role
+from tripartite.domain.secrets import Secret
+from tripartite.monero.processes import WalletRpcProcess, create_wallet_with_cli
+from tripartite.monero.signing import SigningWallet
+from tripartite.monero.wallet_results import Balance, Recipient
+
+# A reward can be spent after 60 blocks (CRYPTONOTE_MINED_MONEY_UNLOCK_WINDOW), a payment hides
+# among 15 older outputs. From there on each further block frees another reward.
+FIRST_BLOCKS: Final = 90
+
+
+class Payer:
+    """A wallet that is paid for mining, and spends it."""
+
+    def __init__(self, process: WalletRpcProcess, wallet: SigningWallet, address: str) -> None:
+        """Use ``start``."""
+        self.process = process
+        self.address = address
+        self._wallet = wallet
+        self._turn = threading.Lock()
+
+    @classmethod
+    def start(cls, directory: Path, chain: Chain) -> Payer:
+        """Make the wallet; it has no money until somebody mines."""
+        password = Secret(secrets.token_urlsafe(16))
+        create_wallet_with_cli(
+            directory, "payer", password, node_url=chain.url, network=Network.REGTEST
+        )
+        process = WalletRpcProcess.start(directory, node_url=chain.url, network=Network.REGTEST)
+        wallet = SigningWallet(process.url, process.login)
+        wallet.open_wallet("payer", password)
+        wallet.auto_refresh(enable=False)
+        return cls(process, wallet, wallet.get_address())
+
+    def pay(self, address: str, amounts: Sequence[int], *, unlock_time: int = 0) -> str:
+        """One transaction with one output per amount (piconero); its id. It isn't mined yet."""
+        with self._turn:
+            self._wallet.refresh()
+            recipients = [Recipient(address, amount) for amount in amounts]
+            return self._wallet.transfer(recipients, unlock_time=unlock_time).txids[0]
+
+    def balance(self) -> Balance:
+        """What it has, after a look at the chain."""
+        with self._turn:
+            self._wallet.refresh()
+            return self._wallet.get_balance()
+
+    def stop(self) -> None:
+        """End its wallet-rpc in order."""
+        self._wallet.close()
+        self.process.stop()
+
+
+class Purses:
+    """The parties' own wallets, which payouts go to. One wallet-rpc, which opens one at a time."""
+
+    def __init__(self, process: WalletRpcProcess, wallet: SigningWallet, password: Secret) -> None:
+        """Use ``start``."""
+        self.process = process
+        self._wallet = wallet
+        self._password = password
+        self._addresses: dict[Role, str] = {}
+        self._open: Role | None = None
+        self._turn = threading.Lock()
+
+    @classmethod
+    def start(cls, directory: Path, chain: Chain) -> Purses:
+        """Make a wallet for each role."""
+        process = WalletRpcProcess.start(directory, node_url=chain.url, network=Network.REGTEST)
+        wallet = SigningWallet(process.url, process.login)
+        purses = cls(process, wallet, Secret(secrets.token_urlsafe(16)))
+        for role in Role:
+            purses._make(role)
+        return purses
+
+    def address(self, role: Role) -> str:
+        """Where this party wants to be paid."""
+        return self._addresses[role]
+
+    def received(self, role: Role, txid: str) -> int:
+        """What this party's own wallet got by this transaction, in piconero; 0 if nothing yet."""
+        with self._turn:
+            if self._open is not role:
+                self._wallet.open_wallet(role.value, self._password)
+                self._wallet.auto_refresh(enable=False)
+                self._open = role
+            self._wallet.refresh()
+            return sum(
+                one.amount for one in self._wallet.get_transfers().incoming if one.txid == txid
+            )
+
+    def stop(self) -> None:
+        """End the wallet-rpc in order."""
+        self._wallet.close()
+        self.process.stop()
+
+    def _make(self, role: Role) -> None:
+        self._wallet.create_wallet(role.value, self._password)
+        self._wallet.auto_refresh(enable=False)
+        self._addresses[role] = self._wallet.get_address()
+        self._open = role

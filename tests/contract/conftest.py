@@ -1,0 +1,55 @@
+"""One suite, two engines: every test here runs on SQLite and on PostgreSQL.
+
+A test gets a database of its own, copied from one that was migrated once.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+from pytest_django import DjangoDbBlocker
+
+# Settings are read when Django is set up, and models may only be imported after that: so before
+# any test module is.
+os.environ.setdefault("TRIPARTITE_DATA_DIR", tempfile.mkdtemp(prefix="tripartite-test-"))
+os.environ.setdefault("TRIPARTITE_NETWORK", "regtest")
+
+from tripartite.coordinator.start import start_django
+
+start_django()
+
+# ruff: noqa: E402 — see above
+from tests.contract import postgres
+from tests.contract.engines import Engine, Postgresql, Sqlite, use_database
+from tests.contract.kit import Market
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def engine(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[Engine]:
+    # pytest-django keeps tests from the database unless it made it; ours is made here.
+    with django_db_blocker.unblock():
+        if request.param == "sqlite":
+            yield Sqlite(tmp_path_factory.mktemp("sqlite"))
+            return
+        with postgres.cluster() as cluster:
+            yield Postgresql(cluster)
+
+
+@pytest.fixture
+def database(engine: Engine) -> Iterator[str]:
+    """A fresh database, in use. Its DATABASE_URL."""
+    with engine.database() as url:
+        use_database(url)
+        yield url
+
+
+@pytest.fixture
+def market(database: str) -> Market:
+    return Market()

@@ -1,0 +1,150 @@
+"""Who may do what: every route of the OpenAPI document, for everybody.
+
+A route without a line in ``MATRIX`` fails the first test: access is decided, never forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pytest
+
+from tests.contract.kit import ORIGIN, Answer, Api, Deal, Market, Person, open_account
+from tripartite.coordinator.api import api as ninja
+from tripartite.coordinator.storing import now
+from tripartite.domain.parties import Role
+from tripartite.protocol.envelope import Kind
+from tripartite.protocol.pairing import write_card
+
+WHO = ("owner", "other party", "stranger", "admin", "nobody")
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A deal between a buyer (the owner), vendor and arbiter, and people around it."""
+
+    market: Market
+    deal: Deal
+    people: Mapping[str, Person | None]
+    who: str
+
+    @property
+    def api(self) -> Api:
+        person = self.people[self.who]
+        return Api() if person is None else person.api
+
+    @property
+    def token_id(self) -> int:
+        """The owner's token."""
+        owner = self.people["owner"]
+        assert owner is not None
+        return int(owner.api.get("/api/tokens").body["tokens"][0]["id"])
+
+
+def propose(scene: Scene) -> Answer:
+    """The owner's proposal, whoever hands it in."""
+    return scene.api.post("/api/escrow", {"envelope": scene.market.deal().propose()})
+
+
+def post_message(scene: Scene) -> Answer:
+    """The owner's message, whoever hands it in."""
+    text = scene.deal.write(Role.BUYER, Kind.CANCEL, body={"reason": "changed_mind"})
+    return scene.api.post(f"/api/escrow/{scene.deal.escrow_id}/messages", {"envelope": text})
+
+
+def pair(scene: Scene) -> Answer:
+    """The owner's card, whoever hands it in."""
+    owner = scene.people["owner"]
+    assert owner is not None
+    card = write_card(owner.identity, account=owner.name, coordinator=ORIGIN, issued_at=now())
+    return scene.api.post("/api/agent/pair", {"card": card})
+
+
+def get(path: str) -> Callable[[Scene], Answer]:
+    return lambda scene: scene.api.get(path.format(escrow_id=scene.deal.escrow_id))
+
+
+def anybody(path: str, body: Mapping[str, str]) -> Callable[[Scene], Answer]:
+    return lambda scene: scene.api.post(path, body)
+
+
+NEW = {"name": "newcomer", "password": "a horse, a battery"}
+OPEN = (200, 200, 200, 200, 200)
+WITH_TOKEN = (200, 200, 200, 200, 401)
+PARTIES = (200, 200, 404, 404, 401)
+
+# One status for each of WHO.
+MATRIX: Mapping[tuple[str, str], tuple[Callable[[Scene], Answer], tuple[int, ...]]] = {
+    ("post", "/api/accounts"): (anybody("/api/accounts", NEW), (201,) * 5),
+    # The password decides, not who asks: nobody has one here.
+    ("post", "/api/tokens"): (anybody("/api/tokens", {**NEW, "label": "x"}), (401,) * 5),
+    ("get", "/api/tokens"): (get("/api/tokens"), WITH_TOKEN),
+    ("delete", "/api/tokens/{token_id}"): (
+        lambda scene: scene.api.delete(f"/api/tokens/{scene.token_id}"),
+        (204, 404, 404, 404, 401),
+    ),
+    ("post", "/api/agent/pair"): (pair, (200, 422, 422, 422, 401)),
+    ("get", "/api/agent"): (get("/api/agent"), WITH_TOKEN),
+    ("get", "/api/accounts/{name}"): (get("/api/accounts/vendor"), WITH_TOKEN),
+    ("post", "/api/escrow"): (propose, (201, 403, 403, 403, 401)),
+    ("get", "/api/escrow"): (get("/api/escrow"), WITH_TOKEN),
+    ("get", "/api/escrow/{escrow_id}"): (get("/api/escrow/{escrow_id}"), PARTIES),
+    ("post", "/api/escrow/{escrow_id}/messages"): (post_message, (201, 403, 404, 404, 401)),
+    ("get", "/api/escrow/{escrow_id}/messages"): (
+        get("/api/escrow/{escrow_id}/messages"),
+        PARTIES,
+    ),
+    ("get", "/api/events"): (get("/api/events"), WITH_TOKEN),
+    ("get", "/api/network"): (get("/api/network"), OPEN),
+}
+
+
+def test_every_route_has_its_line() -> None:
+    routes = {
+        (method, path)
+        for path, operations in ninja.get_openapi_schema()["paths"].items()
+        for method in operations
+        if method in METHODS
+    }
+
+    assert set(MATRIX) == routes
+
+
+@pytest.mark.parametrize("who", WHO)
+@pytest.mark.parametrize("route", MATRIX, ids=" ".join)
+def test_each_route_answers_each_person_as_decided(
+    market: Market, route: tuple[str, str], who: str
+) -> None:
+    call, expected = MATRIX[route]
+    people: dict[str, Person | None] = {
+        "owner": market.people[Role.BUYER],
+        "other party": market.people[Role.VENDOR],
+        "stranger": open_account("stranger"),
+        "admin": open_account("operator", admin=True),
+        "nobody": None,
+    }
+    scene = Scene(market, market.proposed_deal(), people, who)
+
+    answer = call(scene)
+
+    assert answer.status == expected[WHO.index(who)], answer.body
+    if answer.status >= 400:
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.body["code"]
+
+
+def test_what_a_stranger_lists_is_empty(market: Market) -> None:
+    market.proposed_deal()
+    stranger = open_account("stranger")
+
+    assert stranger.api.get("/api/escrow").body == {"escrows": [], "next": None}
+    assert stranger.api.get("/api/events").body["events"] == []
+
+
+def test_the_openapi_document_is_of_version_3_1_and_open_to_all(database: str) -> None:
+    answer = Api().get("/api/openapi.json")
+
+    assert answer.status == 200
+    assert answer.body["openapi"].startswith("3.1")
