@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -21,6 +22,8 @@ from tripartite.protocol.canonical import Json
 from tripartite.protocol.record import Record
 
 _SHORTEST_ID: Final = 6
+_NAMES_SECONDS: Final = 10.0
+_LOOK_SECONDS: Final = 0.05
 
 
 class NamesNotKnownYet(Unavailable):
@@ -38,6 +41,15 @@ class Choice:
     content: dict[str, Json]
     consent: Consent
     rows: tuple[PartyRow, ...]
+
+
+def wait_for_names(opened: OpenHome, escrow: str) -> None:
+    """Give a running agent a moment to ask who the parties of a new proposal are."""
+    until = time.monotonic() + _NAMES_SECONDS
+    while opened.home.is_running() and not find(opened, escrow).names:
+        if time.monotonic() > until:
+            return
+        time.sleep(_LOOK_SECONDS)
 
 
 def accept(opened: OpenHome, escrow: str, address: str) -> Choice:

@@ -267,6 +267,7 @@ def accept(
         from tripartite.agent import deciding  # noqa: PLC0415 — see the module's docstring
 
         opened = _open(home, passphrase_file, key_file)
+        deciding.wait_for_names(opened, escrow)
         choice = deciding.accept(opened, escrow, address)
         compared = _meet(choice.consent, choice.rows, expect, yes=yes)
         deciding.decide(opened, choice, compared)
