@@ -1,173 +1,205 @@
-"""How many messages a coordinator relays per second of its own CPU time.
+"""What the coordinator's own work costs: CPU and memory per relayed message and per escrow.
 
-    python -m benchmarks.relay [deals]
-
-Starts a real server (SQLite, synchronous=FULL, as by default) and plays whole set-ups against it
-over HTTP: proposal, acceptances, signatures, key exchange, attestations; 18 stored messages per
-deal, each signed with real keys beforehand, a few deals at a time. Counts the CPU seconds of the
-server process alone, user and system, all threads.
+Whole set-ups are said to a coordinator process over HTTP: proposal, acceptances, signatures, key
+exchange, attestations; 18 messages each, signed and sealed with real keys beforehand, each request
+with its Idempotency-Key as agents send it. Only the coordinator's CPU time counts, user and system,
+all its processes and threads: not ours, who play the parties in this process, and not waiting.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
-import os
-import socket
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Iterator
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import Final
+from urllib.parse import urlsplit
 
-# Envelopes are written with the tests' kit, which wants Django's settings; the server has its own.
-os.environ.setdefault("TRIPARTITE_NETWORK", "regtest")
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tripartite.coordinator.settings")
+from websockets.sync.client import ClientConnection, connect
 
-import django
-
-django.setup()
-
-# ruff: noqa: E402 — models may only be imported once Django is set up
-from tests.contract.kit import Deal
+from benchmarks.processes import Usage, usage
+from tests.unit.protocol.trade import Trade, terms
+from tripartite.devnet.coordinator_process import CoordinatorProcess
+from tripartite.domain.key_exchange import SECRET_ROUNDS
 from tripartite.domain.parties import Role
+from tripartite.domain.secrets import Secret
+from tripartite.protocol.envelope import Kind, Message
 from tripartite.protocol.identity import Identity
 from tripartite.protocol.pairing import write_card
 
-PASSWORD = "correct horse battery"  # noqa: S105 — of accounts that live for one measurement
-CLIENTS = 4
+_CONNECTIONS: Final = 4
+_INFO_BYTES: Final = 300
+"""Half of the characters of a real key-exchange message."""
+_PUSH_SECONDS: Final = 60.0
 
 
-@dataclass(frozen=True)
-class Figures:
-    """What was measured."""
+class RelayFailed(Exception):
+    """The coordinator refused or lost a message of the benchmark."""
 
+
+@dataclass(frozen=True, slots=True)
+class RelaySample:
+    """A batch: what was said, and what the coordinator used for it.
+
+    ``pushed`` are the copies of those messages that listeners received over their WebSockets.
+    """
+
+    escrows: int
     messages: int
-    seconds: float
+    pushed: int
     cpu_seconds: float
-    rss_mib: float
 
     @property
     def per_cpu_second(self) -> float:
+        """Messages stored per second of the coordinator's CPU time."""
         return self.messages / self.cpu_seconds
 
 
-class Client:
-    """One kept-alive connection."""
+@dataclass(frozen=True, slots=True)
+class RelayFigures:
+    """Batches without and with listeners, and memory before and after all of them."""
 
-    def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port)
+    stored: tuple[RelaySample, ...]
+    pushed: tuple[RelaySample, ...]
+    before: Usage
+    after: Usage
 
-    def post(self, path: str, body: object, token: str | None = None) -> dict[str, Any]:
-        headers = {"Content-Type": "application/json"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        self._connection.request("POST", path, json.dumps(body), headers)
-        response = self._connection.getresponse()
-        answer: dict[str, Any] = json.loads(response.read())
-        if response.status >= 300:
-            raise RuntimeError(f"{path}: {answer}")
-        return answer
+    @property
+    def escrows(self) -> int:
+        """How many escrows the coordinator had at the end."""
+        return sum(one.escrows for one in (*self.stored, *self.pushed))
+
+
+class Crowd:
+    """Three accounts with their tokens and identities, paired."""
+
+    def __init__(self, coordinator: CoordinatorProcess) -> None:
+        """Open and pair them."""
+        self.coordinator = coordinator
+        self.identities = {role: Identity.generate() for role in Role}
+        self.tokens = {role: self._join(role) for role in Role}
+
+    def _join(self, role: Role) -> Secret:
+        name = f"{role.value}-{secrets.token_hex(4)}"
+        with self.coordinator.api() as api:
+            token = api.open_account(name, Secret(secrets.token_urlsafe(16)))
+        card = write_card(
+            self.identities[role],
+            account=name,
+            coordinator=self.coordinator.origin,
+            issued_at=datetime.now(UTC),
+        )
+        with self.coordinator.api(token) as api:
+            api.post("/api/agent/pair", {"card": card})
+        return token
+
+
+def measure_relay(
+    coordinator: CoordinatorProcess, pid: int, *, batches: int, escrows: int
+) -> RelayFigures:
+    """So many batches of so many escrows without listeners, then as many with three of them.
+
+    Raises RelayFailed.
+    """
+    crowd = Crowd(coordinator)
+    # The first requests import what is imported lazily, and open the database's connections.
+    _batch(crowd, pid, escrows=_CONNECTIONS, listening=False)
+    before = usage(pid)
+    stored = tuple(_batch(crowd, pid, escrows=escrows, listening=False) for _ in range(batches))
+    after = usage(pid)
+    pushed = tuple(_batch(crowd, pid, escrows=escrows, listening=True) for _ in range(batches))
+    return RelayFigures(stored, pushed, before, after)
+
+
+def script(identities: Mapping[Role, Identity]) -> tuple[Message, ...]:
+    """All messages of one set-up, in order."""
+    trade = Trade(identities=identities, terms=terms(escrow_id=secrets.token_hex(16)))
+    trade.agree()
+    for this in SECRET_ROUNDS:
+        for role in Role:
+            attempt = trade.now.attempt
+            body = trade.sealed(
+                role, Kind.KEY_EXCHANGE, "multisig_info", secrets.token_hex(_INFO_BYTES),
+                attempt=attempt, round_=this,
+            )  # fmt: skip
+            trade.say(role, Kind.KEY_EXCHANGE, body, attempt=attempt, round_=this)
+    for role in Role:
+        trade.attest(role)
+    return tuple(admission.message for admission in trade.log)
+
+
+def _batch(crowd: Crowd, pid: int, *, escrows: int, listening: bool) -> RelaySample:
+    scripts = [script(crowd.identities) for _ in range(escrows)]
+    messages = sum(map(len, scripts))
+    listeners = tuple(Role) if listening else ()
+    with (
+        ThreadPoolExecutor(_CONNECTIONS + len(listeners)) as threads,
+        _hearing(crowd, listeners) as sockets,
+    ):
+        before = usage(pid).cpu_seconds
+        heard = [threads.submit(_hear, socket, messages) for socket in sockets]
+        shares = [scripts[number::_CONNECTIONS] for number in range(_CONNECTIONS)]
+        said = [threads.submit(_say, crowd, share) for share in shares]
+        for one in said:
+            one.result()
+        pushed = sum(one.result() for one in heard)
+        return RelaySample(escrows, messages, pushed, usage(pid).cpu_seconds - before)
+
+
+def _say(crowd: Crowd, scripts: Sequence[Sequence[Message]]) -> None:
+    """Say several set-ups, one after the other, over one connection."""
+    place = urlsplit(crowd.coordinator.url)
+    connection = http.client.HTTPConnection(place.hostname or "", place.port)
+    for messages in scripts:
+        for message in messages:
+            opening = message.kind is Kind.PROPOSE
+            path = "/api/escrow" if opening else f"/api/escrow/{message.escrow_id}/messages"
+            headers = {
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+                "Authorization": f"Bearer {crowd.tokens[message.role].reveal()}",
+                "Idempotency-Key": message.digest,
+            }
+            body = json.dumps({"envelope": message.text}).encode()
+            connection.request("POST", path, body, headers)
+            response = connection.getresponse()
+            answer = response.read()
+            if response.status != http.client.CREATED:
+                raise RelayFailed(f"{message.kind.value}: {response.status} {answer[:500]!r}")
+    connection.close()
 
 
 @contextmanager
-def server(home: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A coordinator on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {
-        **os.environ,
-        "TRIPARTITE_DATA_DIR": str(home),
-        "TRIPARTITE_NETWORK": "regtest",
-        "TRIPARTITE_PORT": str(port),
-        "TRIPARTITE_LOG_LEVEL": "warning",
-        **settings,
-    }
-    command = [sys.executable, "-c", "from tripartite.cli.serve import app; app()"]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+def _hearing(crowd: Crowd, roles: Sequence[Role]) -> Iterator[tuple[ClientConnection, ...]]:
+    """WebSockets of these roles, which hear what is said from now on."""
+    sockets: list[ClientConnection] = []
     try:
-        assert process.stdout is not None
-        if not process.stdout.readline().startswith("ready "):
-            raise RuntimeError("the coordinator didn't start")
-        yield process, port
+        for role in roles:
+            token = crowd.tokens[role]
+            with crowd.coordinator.api(token) as api:
+                _, cursor = api.events()
+            sockets.append(
+                connect(
+                    f"ws{crowd.coordinator.url.removeprefix('http')}/api/events/ws?after={cursor}",
+                    additional_headers={"Authorization": f"Bearer {token.reveal()}"},
+                    compression=None,
+                    proxy=None,
+                )
+            )
+        yield tuple(sockets)
     finally:
-        process.terminate()
-        process.wait(timeout=30)
+        for socket in sockets:
+            socket.close()
 
 
-def measure(deals: int = 100) -> Figures:
-    """Play ``deals`` set-ups and count."""
-    with tempfile.TemporaryDirectory() as home, server(Path(home)) as (process, port):
-        identities = {role: Identity.generate() for role in Role}
-        tokens = _open_accounts(Client(port), port, identities)
-        scripts = [_script(identities) for _ in range(deals)]
-        parts = [scripts[number::CLIENTS] for number in range(CLIENTS)]
-        before, began = cpu_seconds(process.pid), time.monotonic()
-        with ThreadPoolExecutor(CLIENTS) as pool:
-            list(pool.map(lambda part: _play(port, tokens, part), parts))
-        seconds, cpu = time.monotonic() - began, cpu_seconds(process.pid) - before
-        return Figures(sum(map(len, scripts)), seconds, cpu, rss_mib(process.pid))
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of all threads of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def rss_mib(pid: int) -> float:
-    """Memory that a process holds now."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
-Script = list[tuple[str, Role, str]]
-
-
-def _script(identities: dict[Role, Identity]) -> Script:
-    """Path, speaker and envelope of every message of one set-up."""
-    deal = Deal(identities)
-    script = [("/api/escrow", Role.BUYER, deal.propose())]
-    for role, kind, options in deal.until_attested():
-        text = deal.write(role, kind, **options())
-        deal.fold(text)
-        script.append((f"/api/escrow/{deal.escrow_id}/messages", role, text))
-    return script
-
-
-def _play(port: int, tokens: dict[Role, str], scripts: list[Script]) -> None:
-    client = Client(port)
-    for script in scripts:
-        for path, role, text in script:
-            client.post(path, {"envelope": text}, tokens[role])
-
-
-def _open_accounts(client: Client, port: int, identities: dict[Role, Identity]) -> dict[Role, str]:
-    tokens = {}
-    for role, identity in identities.items():
-        account = {"name": role.value, "password": PASSWORD}
-        client.post("/api/accounts", account)
-        tokens[role] = client.post("/api/tokens", {**account, "label": "bench"})["token"]
-        card = write_card(
-            identity,
-            account=role.value,
-            coordinator=f"http://127.0.0.1:{port}",
-            issued_at=datetime.now(UTC),
-        )
-        client.post("/api/agent/pair", {"card": card}, tokens[role])
-    return tokens
-
-
-if __name__ == "__main__":
-    figures = measure(int(sys.argv[1]) if len(sys.argv) > 1 else 100)
-    print(
-        f"{figures.messages} messages in {figures.seconds:.2f} s, {figures.cpu_seconds:.2f} s of"
-        f" CPU: {figures.per_cpu_second:.0f} per CPU-second; {figures.rss_mib:.0f} MiB"
-    )
+def _hear(socket: ClientConnection, messages: int) -> int:
+    """Receive until so many messages came; their number."""
+    heard = 0
+    while heard < messages:
+        event = json.loads(socket.recv(timeout=_PUSH_SECONDS))
+        heard += event["type"] == "MessageRelayed"
+    return heard

@@ -56,7 +56,7 @@ def post(server: Served, path: str, token: str, body: object) -> tuple[int, dict
         {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as response:  # noqa: S310 — as above
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:  # noqa: S310 — see above
             return response.status, json.loads(response.read())
     except urllib.error.HTTPError as error:
         with error:

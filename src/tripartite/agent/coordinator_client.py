@@ -115,8 +115,18 @@ class Events:
 class CoordinatorClient:
     """One coordinator, one account. Safe to share between threads; keeps its connections."""
 
-    def __init__(self, origin: Origin, token: Secret | None, *, proxy: str | None = None) -> None:
-        """Nothing is sent yet. Raises ``CoordinatorProxyUnsuitable``."""
+    def __init__(
+        self,
+        origin: Origin,
+        token: Secret | None,
+        *,
+        proxy: str | None = None,
+        transport: httpx2.BaseTransport | None = None,
+    ) -> None:
+        """Nothing is sent yet. Raises ``CoordinatorProxyUnsuitable``.
+
+        ``transport`` is for tests that answer themselves.
+        """
         self.origin = origin
         headers = {"Accept": "application/json"}
         if token is not None:
@@ -125,6 +135,7 @@ class CoordinatorClient:
             base_url=origin.url,
             headers=headers,
             proxy=checked_proxy(proxy),
+            transport=transport,
             timeout=_TIMEOUT,
             # No proxies, certificates or .netrc of the surroundings.
             trust_env=False,

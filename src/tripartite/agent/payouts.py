@@ -12,11 +12,10 @@ from typing import ClassVar, Final
 
 from tripartite.domain.addresses import AddressKind, parse_address
 from tripartite.domain.errors import Refused
-from tripartite.domain.lifecycle import Event
+from tripartite.domain.lifecycle import RULINGS, Event
 from tripartite.domain.money import ATOMIC
 from tripartite.domain.parties import Network
 from tripartite.domain.settlement import (
-    ALL_BPS,
     FeeRule,
     Recipient,
     Split,
@@ -62,9 +61,9 @@ class PayoutPlanUnsound(Refused):
 class PayoutPlan:
     """What the signed terms and the signed decision ask for.
 
-    ``event`` is the decision that is carried out. ``share`` goes with two of them: the vendor's
-    piconero for SETTLEMENT_AGREED, the vendor's basis points for RULED_SPLIT. ``addresses`` holds
-    the payout address of everybody who could be paid. Raises PayoutPlanUnsound and the errors of
+    ``event`` is the decision that is carried out. A settlement names the ``vendor_share`` of the
+    agreed ``amount`` in piconero, a ruling the ``vendor_bps``. ``addresses`` holds the payout
+    address of everybody who could be paid. Raises PayoutPlanUnsound and the errors of
     ``parse_address``.
     """
 
@@ -74,7 +73,8 @@ class PayoutPlan:
     amount: int
     fees: FeeRule
     event: Event
-    share: int | None = None
+    vendor_share: int | None = None
+    vendor_bps: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse addresses that would make "who gets what" ambiguous."""
@@ -87,9 +87,10 @@ class PayoutPlan:
             )
         if sum(one.kind is AddressKind.INTEGRATED for one in parsed) > 1:
             raise PayoutPlanUnsound("Monero carries one payment id in a transaction, not two.")
-        needs_share = self.event in {Event.SETTLEMENT_AGREED, Event.RULED_SPLIT}
-        if needs_share != (self.share is not None):
-            raise PayoutPlanUnsound("A split, and nothing else, names the vendor's share.")
+        if (self.event is Event.SETTLEMENT_AGREED) != (self.vendor_share is not None):
+            raise PayoutPlanUnsound("A settlement, and nothing else, names the vendor's share.")
+        if (self.event in RULINGS) != (self.vendor_bps is not None):
+            raise PayoutPlanUnsound("A ruling, and nothing else, names the vendor's basis points.")
 
     @property
     def names_payment_id(self) -> bool:
@@ -105,27 +106,15 @@ class PayoutPlan:
         Raises PayoutPlanUnsound for an event that pays nobody, and the errors of
         ``domain.settlement``.
         """
-        match self.event:
-            case Event.RELEASE_SIGNED:
-                return release(self.amount, balance, self.fees)
-            case Event.REFUND_SIGNED:
-                return refund(balance)
-            case Event.SETTLEMENT_AGREED:
-                return divide(self.amount, balance, self.fees, vendor_share=self._share)
-            case Event.RULED_FOR_VENDOR:
-                return ruling(self.amount, balance, self.fees, vendor_bps=ALL_BPS)
-            case Event.RULED_FOR_BUYER:
-                return ruling(self.amount, balance, self.fees, vendor_bps=0)
-            case Event.RULED_SPLIT:
-                return ruling(self.amount, balance, self.fees, vendor_bps=self._share)
-            case _:
-                raise PayoutPlanUnsound(f"{self.event.value} pays nobody.")
-
-    @property
-    def _share(self) -> int:
-        if self.share is None:  # __post_init__ has seen to it
-            raise PayoutPlanUnsound("A split names the vendor's share.")
-        return self.share
+        if self.event is Event.RELEASE_SIGNED:
+            return release(self.amount, balance, self.fees)
+        if self.event is Event.REFUND_SIGNED:
+            return refund(balance)
+        if self.vendor_share is not None:
+            return divide(self.amount, balance, self.fees, vendor_share=self.vendor_share)
+        if self.vendor_bps is not None:
+            return ruling(self.amount, balance, self.fees, vendor_bps=self.vendor_bps)
+        raise PayoutPlanUnsound(f"{self.event.value} pays nobody.")
 
 
 def expected(plan: PayoutPlan, balance: int, fee: int) -> dict[str, int]:
@@ -158,7 +147,7 @@ def fee_limit(network: Network, estimate: int) -> FeeLimit:
 
 
 def estimate_fee(per_byte: int, mask: int, *, inputs: int, recipients: int) -> int:
-    """The fee that a wallet will ask for, rounded up to a multiple of ``mask``.
+    """The fee that a wallet will ask for, rounded up to a multiple of ``mask``, in piconero.
 
     ``per_byte`` is the node's for our priority. One output more than recipients is counted: a
     wallet reserves room for change, and pads a payment to one with a dummy.
@@ -177,13 +166,14 @@ def dust_threshold(per_byte: int) -> int:
 
 
 _RING: Final = 16  # members per ring since hard fork 15 (HF_VERSION_MIN_MIXIN_15)
-_EXTRA: Final = 44  # transaction key (33) and encrypted payment id (11)
 _INPUT_WEIGHT: Final = 1 + 6 + 2 * _RING + 32 + (32 * _RING + 64) + 32
 
 
 def estimate_weight(*, inputs: int, outputs: int) -> int:
-    """Bytes that a transaction counts for, within some of the true number.
+    """Bytes that a transaction counts for, by the wallet's own way of guessing it beforehand.
 
+    The extra field isn't counted, as the wallet doesn't know it yet; other parts are counted at
+    their largest, so that the true number is about the same.
     Sizes of the parts as in Monero's ``wallet2.cpp`` (``estimate_rct_tx_size`` with CLSAG,
     Bulletproofs+ and view tags) and the surcharge for more than two outputs as in
     ``estimate_tx_weight``.
@@ -191,7 +181,7 @@ def estimate_weight(*, inputs: int, outputs: int) -> int:
     log_padded = max(outputs - 1, 0).bit_length()
     proof = 32 * (6 + 2 * (6 + log_padded))
     per_output = 6 + 32 + 1 + 8 + 32
-    size = 7 + inputs * _INPUT_WEIGHT + outputs * per_output + _EXTRA + 1 + proof + 3 + 4
+    size = 7 + inputs * _INPUT_WEIGHT + outputs * per_output + 1 + proof + 3 + 4
     if outputs <= 2:
         return size
     two_outputs = 32 * (6 + 7 * 2) // 2

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from tripartite.agent.consent import Consent, PartyRow, party_rows, proposing
 from tripartite.agent.coordinator_client import CoordinatorClient
@@ -23,6 +24,12 @@ from tripartite.protocol.agreement import SALT_BYTES, Agreement
 from tripartite.protocol.identity import PublicIdentity
 
 _BPS_DECIMALS = 2
+
+
+class Directory(Protocol):
+    """Who has which identity."""
+
+    def identity_of(self, account: str) -> PublicIdentity | None: ...
 
 
 class ProposalMalformed(Refused):
@@ -101,10 +108,10 @@ def read_draft(
     )
 
 
-def prepare(opened: OpenHome, draft: Draft, address: str) -> Proposal:
+def prepare(opened: OpenHome, draft: Draft, address: str, directory: Directory) -> Proposal:
     """Look the others up and put the terms together; nothing is stored or sent.
 
-    Raises ``NotPaired``, ``PartyNotPaired``, ``CoordinatorRefused`` (``account_unknown``),
+    Raises ``PartyNotPaired``, ``CoordinatorRefused`` (``account_unknown``),
     ``ContactKeyChanged``, ``TermsUnsound``, the errors of ``parse_address``, or an
     ``Unavailable``.
     """
@@ -114,7 +121,7 @@ def prepare(opened: OpenHome, draft: Draft, address: str) -> Proposal:
         subject=draft.subject,
         salt=secrets.token_hex(SALT_BYTES),
     )
-    identities, contacts = _look_up(opened, draft)
+    identities, contacts = _look_up(opened, draft, directory)
     account = opened.journal.setting("account") or ""
     parties = {**identities, draft.role: opened.identity.public}
     names = {**draft.others, draft.role: account}
@@ -161,22 +168,29 @@ def decide(opened: OpenHome, proposal: Proposal, compared: frozenset[Role]) -> N
         )
 
 
-def _look_up(
-    opened: OpenHome, draft: Draft
-) -> tuple[dict[Role, PublicIdentity], dict[Role, Contact | None]]:
-    paired, decisions = pairing_of(opened), Decisions(opened.journal)
+@contextmanager
+def directory_of(opened: OpenHome) -> Iterator[Directory]:
+    """The coordinator that this agent is paired with. Raises ``NotPaired``."""
+    paired = pairing_of(opened)
     client = CoordinatorClient(paired.origin, paired.token, proxy=opened.journal.setting("proxy"))
-    identities: dict[Role, PublicIdentity] = {}
-    contacts: dict[Role, Contact | None] = {}
     try:
-        for role, account in draft.others.items():
-            identity = client.identity_of(account)
-            if identity is None:
-                raise PartyNotPaired(f"{account} has to pair an agent with the coordinator first.")
-            contacts[role] = decisions.check(account, identity)
-            identities[role] = identity
+        yield client
     finally:
         client.close()
+
+
+def _look_up(
+    opened: OpenHome, draft: Draft, directory: Directory
+) -> tuple[dict[Role, PublicIdentity], dict[Role, Contact | None]]:
+    decisions = Decisions(opened.journal)
+    identities: dict[Role, PublicIdentity] = {}
+    contacts: dict[Role, Contact | None] = {}
+    for role, account in draft.others.items():
+        identity = directory.identity_of(account)
+        if identity is None:
+            raise PartyNotPaired(f"{account} has to pair an agent with the coordinator first.")
+        contacts[role] = decisions.check(account, identity)
+        identities[role] = identity
     return identities, contacts
 
 

@@ -237,7 +237,8 @@ def propose(
             arbiter_fee=arbiter_fee,
         )
         opened = _open(home, passphrase_file, key_file)
-        proposal = proposing.prepare(opened, draft, address)
+        with proposing.directory_of(opened) as directory:
+            proposal = proposing.prepare(opened, draft, address, directory)
         compared = _consent(proposal.consent, proposal.rows, expect, yes=yes)
         proposing.decide(opened, proposal, compared)
         typer.echo(f"escrow {proposal.escrow_id}")
@@ -346,7 +347,7 @@ def _consent(
     from tripartite.agent.consent import check_expectations  # noqa: PLC0415 — see the module's docstring
 
     compared = check_expectations(rows, tuple(expect or ()), unattended=yes)
-    print_consent(consent, rows)
+    print_consent(consent, rows, compared)
     if not yes:
         ask(consent, [row for row in rows if row.known is None and row.role not in compared])
     return compared

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 import typer
 
 from tripartite.domain.errors import Refused, Tampered, TripartiteError, Unavailable
+from tripartite.domain.parties import Role
 
 if TYPE_CHECKING:
     from tripartite.agent.consent import Consent, PartyRow
@@ -39,8 +40,8 @@ def exit_codes() -> Iterator[None]:
         raise typer.Exit(code) from None
 
 
-def print_consent(consent: Consent, parties: Sequence[PartyRow]) -> None:
-    """Everything that somebody agrees to."""
+def print_consent(consent: Consent, parties: Sequence[PartyRow], compared: frozenset[Role]) -> None:
+    """Everything that somebody agrees to. ``compared`` gave their fingerprint beforehand."""
     from rich.console import Console  # noqa: PLC0415 — slow to import, needed only here
     from rich.table import Table  # noqa: PLC0415 — as above
     from rich.text import Text  # noqa: PLC0415 — as above
@@ -54,7 +55,8 @@ def print_consent(consent: Consent, parties: Sequence[PartyRow]) -> None:
     console.print(facts)
     people = Table("", "account", "fingerprint", "")
     for row in parties:
-        known = "you" if row.is_own else row.known or "STRANGER: compare"
+        stranger = "as you expected" if row.role in compared else "STRANGER: compare"
+        known = "you" if row.is_own else row.known or stranger
         people.add_row(
             *(Text(one) for one in (row.role.value, row.account, row.fingerprint, known))
         )

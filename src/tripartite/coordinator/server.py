@@ -90,9 +90,9 @@ class Application:
 
     async def __rsgi__(self, scope: Scope, exchange: object) -> None:
         if scope.proto == "ws":
-            await self._websocket(scope, exchange)  # type: ignore[arg-type]  # as scope.proto says
+            await self._websocket(scope, exchange)  # type: ignore[arg-type]  # scope.proto says so
         else:
-            await self._request(scope, exchange)  # type: ignore[arg-type]  # as scope.proto says
+            await self._request(scope, exchange)  # type: ignore[arg-type]  # scope.proto says so
 
     async def _request(self, scope: Scope, exchange: HttpExchange) -> None:
         if self._http is None:

@@ -22,20 +22,18 @@ from tripartite.agent.payouts import PayoutPlan
 from tripartite.agent.wallets import chain, key_exchange, signing
 from tripartite.agent.wallets.files import WalletFiles
 from tripartite.agent.wallets.notes import Notebook
+from tripartite.agent.wallets.rack import Rack
 from tripartite.agent.wallets.records import (
     Endpoint,
     Node,
     NodeOfWrongNetwork,
-    PoolStopped,
     Sighting,
     SignedPayout,
     WalletRef,
 )
 from tripartite.agent.wallets.slots import GivenEndpoint, OwnProcess, Slot
-from tripartite.domain.errors import TripartiteError
 from tripartite.domain.parties import Network
 from tripartite.domain.secrets import Secret
-from tripartite.monero.errors import RpcAnswerUnreadable, RpcOutcomeUnknown, RpcUnreachable
 from tripartite.monero.monerod import Monerod
 from tripartite.monero.processes import create_wallet_with_cli
 from tripartite.monero.transport import Timeouts
@@ -44,9 +42,6 @@ from tripartite.monero.versions import require_supported_node
 DEFAULT_SLOTS: Final = 2
 _PASSWORD_BYTES: Final = 32
 _STOP_SECONDS: Final = 30.0
-
-# After these it is not known what the process did, or whether it still runs.
-_LOST: Final = (RpcOutcomeUnknown, RpcUnreachable, RpcAnswerUnreadable)
 
 
 class WalletPool:
@@ -85,18 +80,18 @@ class WalletPool:
                 OwnProcess(self._files, number, node=node, network=network, timeouts=timeouts)
                 for number in range(slots)
             ]
-        self._slots = [
-            Slot(
-                backend,
-                network=network,
-                files=self._files,
-                notebook=self._notebook,
-                heavy=self._heavy,
-            )
-            for backend in backends
-        ]
-        self._started = False
-        self._changed = threading.Condition()
+        self._rack = Rack(
+            [
+                Slot(
+                    backend,
+                    network=network,
+                    files=self._files,
+                    notebook=self._notebook,
+                    heavy=self._heavy,
+                )
+                for backend in backends
+            ]
+        )
 
     def start(self) -> None:
         """Check node and wallet-rpcs, and start those that are ours.
@@ -112,21 +107,22 @@ class WalletPool:
                 network=info.network.value,
             )
         require_supported_node(self._network, self._node.get_version(), info)
-        with ThreadPoolExecutor(len(self._slots)) as workers:
-            list(workers.map(Slot.ready, self._slots))
-        with self._changed:
-            self._started = True
+        slots = self._rack.slots
+        try:
+            with ThreadPoolExecutor(len(slots)) as workers:
+                list(workers.map(Slot.ready, slots))
+        except BaseException:
+            self._release_processes()
+            raise
+        self._rack.open_up()
 
     def stop(self) -> None:
-        """Let calls under way finish for a while, then close the wallets and end our processes."""
-        with self._changed:
-            self._started = False
-            self._changed.notify_all()
-            self._changed.wait_for(
-                lambda: not any(slot.busy for slot in self._slots), timeout=_STOP_SECONDS
-            )
-        for slot in self._slots:
-            slot.release_process()
+        """Let calls under way finish for a while, then close the wallets and end our processes.
+
+        For good: make another pool to go on.
+        """
+        self._rack.close(seconds=_STOP_SECONDS)
+        self._release_processes()
         self._node.close()
 
     def __enter__(self) -> Self:
@@ -150,14 +146,10 @@ class WalletPool:
         open there. Raises WalletExists: take a new ref then; WalletNotMade.
         """
         if self._files is None or at_once or not self._can_make_lean():
-            with self._use(ref.name) as slot:
-                slot.ready()
-                slot.shut()
-                with slot.heavy:
-                    slot.rpc.create_wallet(ref.name, ref.password)
-                slot.adopt(ref)
+            with self._rack.use(ref.name) as slot:
+                slot.create(ref)
         else:
-            self._require_started()
+            self._rack.require_open()
             with self._heavy:
                 create_wallet_with_cli(
                     self._files.directory,
@@ -181,13 +173,9 @@ class WalletPool:
         Never takes the place of a wallet that is in the middle of a key exchange. Returns whether
         it is open now. At most one wallet is kept warm: warming another takes the place of it.
         """
-        with self._changed:
-            self._require_started()
-            slot = self._coldest(ref.name)
+        with self._rack.use_idle(ref.name) as slot:
             if slot is None:
                 return False
-            self._take(slot, ref.name)
-        with self._using(slot):
             slot.hold(ref)
             slot.warm = True
         return True
@@ -197,7 +185,7 @@ class WalletPool:
 
         Its files can't be moved when they are at an endpoint that is not ours.
         """
-        with self._use(ref.name) as slot:
+        with self._rack.use(ref.name) as slot:
             slot.ready()
             if slot.wallet == ref.name:
                 slot.shut()
@@ -295,78 +283,17 @@ class WalletPool:
 
     # Slots
 
+    def _release_processes(self) -> None:
+        for slot in self._rack.slots:
+            slot.release_process()
+
     @contextmanager
     def _open(self, ref: WalletRef) -> Iterator[Slot]:
         """A slot with the wallet open and verified."""
-        with self._use(ref.name) as slot:
+        with self._rack.use(ref.name) as slot:
             slot.hold(ref)
             slot.warm = False
             yield slot
-
-    @contextmanager
-    def _use(self, name: str) -> Iterator[Slot]:
-        """The slot that serves the wallet, as soon as it is free."""
-        with self._changed:
-            while (slot := self._choose(name)) is None:
-                self._changed.wait()
-            self._take(slot, name)
-        with self._using(slot):
-            yield slot
-
-    @contextmanager
-    def _using(self, slot: Slot) -> Iterator[None]:
-        """Give a taken slot back; after a lost answer or an interruption it is not trusted."""
-        known = False
-        try:
-            yield
-            known = True
-        except TripartiteError as error:
-            known = not isinstance(error, _LOST)
-            raise
-        finally:
-            if not known:
-                slot.distrust()
-            slot.settle()
-            with self._changed:
-                slot.busy = False
-                self._changed.notify_all()
-
-    @staticmethod
-    def _take(slot: Slot, name: str) -> None:
-        slot.busy = True
-        # Others who want this wallet wait for this slot from now on: a wallet file that is open
-        # in one process can't be opened in another.
-        slot.may_hold.add(name)
-
-    def _choose(self, name: str) -> Slot | None:
-        """The free slot to use; None means wait. Raises PoolStopped."""
-        self._require_started()
-        for slot in self._slots:
-            if name in slot.may_hold:
-                return None if slot.busy else slot
-        idle = [slot for slot in self._slots if not slot.busy]
-        # An empty one; else the one used longest ago, but a warm wallet and one in the middle of
-        # its key exchange are kept while there is another.
-        return min(
-            idle,
-            key=lambda slot: (len(slot.may_hold), slot.in_ceremony, slot.warm, slot.last_used),
-            default=None,
-        )
-
-    def _coldest(self, name: str) -> Slot | None:
-        """The free slot to warm a wallet in."""
-        if any(name in slot.may_hold for slot in self._slots):
-            return next((s for s in self._slots if name in s.may_hold and not s.busy), None)
-        idle = [slot for slot in self._slots if not slot.busy and not slot.in_ceremony]
-        return min(
-            idle,
-            key=lambda slot: (not slot.warm, len(slot.may_hold), slot.last_used),
-            default=None,
-        )
-
-    def _require_started(self) -> None:
-        if not self._started:
-            raise PoolStopped("Start the agent, or wait until it has started.")
 
     def _can_make_lean(self) -> bool:
         """wallet-cli is there, and can reach the node as we call it."""

@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tripartite.agent.payouts import (
-    FEE_FACTOR,
     PRIORITY,
     FeeLimit,
     PayoutPlan,
@@ -65,6 +64,7 @@ class _Purse:
     """
 
     balance: int
+    estimate: int
     limit: FeeLimit
 
 
@@ -178,27 +178,25 @@ def _count(outputs: Sequence[Output], fees: FeeEstimate, plan: PayoutPlan) -> _P
     estimate = estimate_fee(
         per_byte, fees.quantization_mask, inputs=len(usable), recipients=recipients
     )
-    return _Purse(sum(usable), fee_limit(plan.network, estimate))
+    return _Purse(sum(usable), estimate, fee_limit(plan.network, estimate))
 
 
 def _build_exactly(slot: Slot, ref: WalletRef, plan: PayoutPlan, purse: _Purse) -> Built:
     """A transaction that leaves nothing behind.
 
-    wallet-rpc of this version can't take the fee from what is sent. So a trial with half the
-    amounts says what the fee will be, and the amounts follow from it.
+    wallet-rpc of this version can't take the fee from what is sent, so the amounts have to fit the
+    fee that it will ask for. Our estimate is what version 0.18.0.0 asks, to the piconero. Where it
+    isn't: a fee too high leaves change and tells the right fee, one too low is refused.
     """
-    guess = min(purse.limit.lowest * FEE_FACTOR, purse.balance)
-    due = expected(plan, purse.balance, guess)
-    if not due:
-        raise NothingUnlocked("The fee would eat everything.")
-    fee = _transfer(slot, ref, {to: max(amount // 2, 1) for to, amount in due.items()}).fees[0]
+    fee = purse.estimate
     for _ in range(_ROUNDS):
-        due = expected(plan, purse.balance, fee)
+        due = expected(plan, purse.balance, min(fee, purse.balance))
+        if not due:
+            raise NothingUnlocked("The fee would eat everything: wait for lower fees.")
         try:
             built = _transfer(slot, ref, due)
         except (NotEnoughMoney, NothingUnlocked):
-            # A byte more than in the trial can cost one step more.
-            fee += max(fee // 100, 1)
+            fee += max(fee // 50, 1)
             continue
         if built.fees == (fee,) and sum(built.amounts) == purse.balance - fee:
             return built

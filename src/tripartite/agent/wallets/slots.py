@@ -24,8 +24,14 @@ from tripartite.agent.wallets.files import WalletFiles
 from tripartite.agent.wallets.notes import Note, Notebook
 from tripartite.agent.wallets.records import Endpoint, Node, WalletRef, WrongWalletOpen
 from tripartite.domain.addresses import parse_address
+from tripartite.domain.errors import TripartiteError
 from tripartite.domain.parties import Network
-from tripartite.monero.errors import NoWalletOpen, WalletCannotOpen
+from tripartite.monero.errors import (
+    NoWalletOpen,
+    RpcConnectionLost,
+    RpcUnreachable,
+    WalletCannotOpen,
+)
 from tripartite.monero.processes import WalletRpcProcess
 from tripartite.monero.signing import SigningWallet
 from tripartite.monero.transport import Timeouts
@@ -138,7 +144,6 @@ class Slot:
         self.doubtful = False
         self.warm = False
         self.prepared = False
-        self.synced_to = 0
         self.last_used = 0.0
         self.heavy = heavy
         self.notebook = notebook
@@ -175,12 +180,23 @@ class Slot:
 
         Raises VersionTooOld, and the errors of starting and of the connection.
         """
+        if self._rpc is not None and self.backend.running() and self.doubtful:
+            try:
+                self._shut()
+            except (RpcUnreachable, RpcConnectionLost):
+                # A process of ours that doesn't answer is dying, or no use any more.
+                if not self.backend.exclusive:
+                    raise
+                self._forget()
         if self._rpc is None or not self.backend.running():
-            self._forget()
-            with self.heavy:
-                self._rpc = self.backend.connect()
-            require_supported_wallet(self._network, self._rpc.get_version())
-            self.doubtful = not self.backend.exclusive
+            self._connect()
+
+    def _connect(self) -> None:
+        self._forget()
+        with self.heavy:
+            self._rpc = self.backend.connect()
+        self.doubtful = not self.backend.exclusive
+        require_supported_wallet(self._network, self._rpc.get_version())
         if self.doubtful:
             self._shut()
 
@@ -196,11 +212,21 @@ class Slot:
                 return
             self.wallet = None
         self.shut()
+        self.doubtful = True
         with self.heavy:
             self._open(ref)
-        self.adopt(ref)
+        self._adopt(ref)
 
-    def adopt(self, ref: WalletRef) -> None:
+    def create(self, ref: WalletRef) -> None:
+        """Make the wallet here, and keep it open. Raises WalletExists."""
+        self.ready()
+        self.shut()
+        self.doubtful = True
+        with self.heavy:
+            self.rpc.create_wallet(ref.name, ref.password)
+        self._adopt(ref)
+
+    def _adopt(self, ref: WalletRef) -> None:
         """Take the wallet just opened or made for ``ref``'s, if its address is the noted one."""
         self.rpc.auto_refresh(enable=False)
         address = self.rpc.get_address()
@@ -214,8 +240,8 @@ class Slot:
         if note.address != address or note.changing:
             self.notebook.write(ref.name, replace(note, address=address, changing=False))
         self.wallet = ref.name
+        self.doubtful = False
         self.prepared = False
-        self.synced_to = 0
         self._ceremony_since = None
 
     def shut(self) -> None:
@@ -237,15 +263,12 @@ class Slot:
 
     def release_process(self) -> None:
         """Close the wallet if it is somebody else's process, end it if it is ours."""
-        try:
-            if self._rpc is not None and not self.backend.exclusive and self.wallet is not None:
+        if not self.backend.exclusive and self.wallet is not None:
+            # It may have ended before us; then nothing is open there any more.
+            with suppress(TripartiteError):
                 self._shut()
-        finally:
-            if self._rpc is not None:
-                self._rpc.close()
-            self._forget()
-            self._rpc = None
-            self.backend.stop()
+        self._forget()
+        self.backend.stop()
 
     def change_address(self, name: str, address: str) -> None:
         """Note the address after a step of the key exchange."""
@@ -259,8 +282,9 @@ class Slot:
         return note
 
     def _forget(self) -> None:
-        if self._rpc is not None and not self.backend.running():
+        if self._rpc is not None:
             self._rpc.close()
+            self._rpc = None
         self.wallet = None
         self.warm = False
         self.prepared = False

@@ -33,7 +33,7 @@ class AccountManager(BaseUserManager["Account"]):
         self,
         name: str,
         password: str | None = None,
-        **fields: Any,  # noqa: ANN401 — as above
+        **fields: Any,  # noqa: ANN401 — see above
     ) -> Account:
         return self.create_user(
             name, password, **{**fields, "is_staff": True, "is_superuser": True}
