@@ -116,7 +116,7 @@ def _lifecycle_page() -> str:
                 state.meaning,
                 "yes" if state in lifecycle.MAY_HOLD_MONEY else "",
                 *(
-                    _codes(move.verb or "" for move in lifecycle.open_moves(state, role))
+                    _codes(lifecycle.verbs(state, role))
                     for role in Role
                 ),
             ]

@@ -216,6 +216,16 @@ def tally(
     )
 
 
+def shortfall(reports: Mapping[Role, Report], amount_due: int) -> tuple[int, int]:
+    """How much is missing and how much too much, in piconero; at most one of them isn't 0.
+
+    By the lowest word of those who report: what only one wallet sees has to be seen by the other
+    first. As in ``Tally``, locked outputs count for neither. Without any report all is missing.
+    """
+    seen = min((one.confirmed + one.pending for one in reports.values()), default=0)
+    return max(0, amount_due - seen), max(0, seen - amount_due)
+
+
 def is_funded(reports: Mapping[Role, Report], amount_due: int, *, payer: Role = Role.BUYER) -> bool:
     """Whether two parties' wallets have the whole amount confirmed, one of them not the payer's.
 

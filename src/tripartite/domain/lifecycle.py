@@ -112,12 +112,12 @@ class Event(StrEnum):
 _VERBS: Final = {
     Event.RELEASE_SIGNED: "release",
     Event.REFUND_SIGNED: "refund",
-    Event.SETTLEMENT_PROPOSED: "propose-split",
-    Event.SETTLEMENT_AGREED: "agree-split",
+    Event.SETTLEMENT_PROPOSED: "settle",
+    Event.SETTLEMENT_AGREED: "agree",
     Event.DISPUTE_OPENED: "dispute",
-    Event.RULED_FOR_VENDOR: "rule-for-vendor",
-    Event.RULED_FOR_BUYER: "rule-for-buyer",
-    Event.RULED_SPLIT: "rule-split",
+    Event.RULED_FOR_VENDOR: "rule",
+    Event.RULED_FOR_BUYER: "rule",
+    Event.RULED_SPLIT: "rule",
     Event.CANCELLED: "cancel",
 }
 
@@ -364,6 +364,12 @@ def open_moves(state: State, role: Role) -> tuple[Event, ...]:
         for row in ROWS
         if row.state is state and teller in row.by and row.event.verb is not None
     )
+
+
+def verbs(state: State, role: Role) -> tuple[str, ...]:
+    """The words for ``open_moves``, each once: an arbiter's three rulings are one verb."""
+    said = (event.verb for event in open_moves(state, role))
+    return tuple(dict.fromkeys(verb for verb in said if verb is not None))
 
 
 def confirmed_by(state: State) -> Event | None:

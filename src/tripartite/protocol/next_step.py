@@ -101,7 +101,13 @@ def next_step(record: Record, role: Role) -> Doing | None:
         due = next_round(role, record.exchange.keys())
         return None if due is None else KeyExchange(record.attempt, due)
     if record.payout is not None and is_open(state, Event.PAYOUT_BROADCAST, by=Teller(role.value)):
-        return _pay_out(record.payout, role)
+        doing = _pay_out(record.payout, role)
+        if doing is not None:
+            return doing
+    final = (is_open(state, event, by=Teller.CHAIN) for event in record.broadcasts.values())
+    if any(final):
+        # Also in a dispute: what was sent before may be mined, and is then the outcome.
+        return WatchPayout(list(record.broadcasts)[-1])
     told = any(is_open(state, event, by=Teller.WALLETS) for event in _DEPOSIT_EVENTS)
     if role in _WATCHERS and record.address is not None and told:
         return WatchDeposit()
@@ -112,7 +118,8 @@ def waiting_on(record: Record) -> tuple[tuple[Role, str], ...]:
     """Who has to act, and the step's name in snake_case or the verb of a decision."""
     steps = [(role, next_step(record, role)) for role in Role]
     busy = tuple((role, step_name(step)) for role, step in steps if not isinstance(step, _PASSIVE))
-    if busy or any(isinstance(step, WatchPayout) for _, step in steps):
+    paying = is_open(record.state, Event.PAYOUT_BROADCAST, by=Teller.BUYER)
+    if busy or (paying and any(isinstance(step, WatchPayout) for _, step in steps)):
         return busy
     if is_open(record.state, Event.DEPOSIT_CONFIRMED, by=Teller.WALLETS):
         return ((Role.BUYER, "deposit"),)

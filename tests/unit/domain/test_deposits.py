@@ -22,6 +22,7 @@ from tripartite.domain.deposits import (
     Report,
     Tally,
     is_funded,
+    shortfall,
     tally,
 )
 from tripartite.domain.parties import Role
@@ -406,3 +407,26 @@ def test_an_escrow_that_costs_nothing_is_refused(due: int) -> None:
 def test_a_report_with_a_negative_number_is_refused(field: str) -> None:
     with pytest.raises(DepositInvalid):
         replace(says(1), **{field: -1})
+
+
+@pytest.mark.parametrize(
+    ("buyer", "vendor", "missing", "surplus"),
+    [
+        (None, None, 1_000, 0),
+        ((300, 100), None, 600, 0),
+        ((300, 100), (300, 0), 700, 0),
+        ((1_000, 0), (1_000, 0), 0, 0),
+        ((1_000, 250), (1_250, 0), 0, 250),
+    ],
+)
+def test_what_is_missing_goes_by_the_lowest_word(
+    buyer: tuple[int, int] | None, vendor: tuple[int, int] | None, missing: int, surplus: int
+) -> None:
+    told = {Role.BUYER: buyer, Role.VENDOR: vendor}
+    reports = {
+        role: Report(confirmed=sums[0], pending=sums[1], locked=5_000, height=1)
+        for role, sums in told.items()
+        if sums is not None
+    }
+
+    assert shortfall(reports, 1_000) == (missing, surplus)

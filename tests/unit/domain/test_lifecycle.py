@@ -28,6 +28,7 @@ from tripartite.domain.lifecycle import (
     is_open,
     open_moves,
     shown_as,
+    verbs,
 )
 from tripartite.domain.parties import Role
 
@@ -158,12 +159,15 @@ def test_the_moves_offered_are_those_that_advance_takes(state: State, role: Role
 
 
 def test_buyer_and_vendor_see_their_verbs_when_funded() -> None:
-    verbs = {role: [move.verb for move in open_moves(State.FUNDED, role)] for role in Role}
-    assert verbs == {
-        Role.BUYER: ["release", "propose-split", "agree-split", "dispute"],
-        Role.VENDOR: ["refund", "propose-split", "agree-split", "dispute"],
-        Role.ARBITER: [],
+    assert {role: verbs(State.FUNDED, role) for role in Role} == {
+        Role.BUYER: ("release", "settle", "agree", "dispute"),
+        Role.VENDOR: ("refund", "settle", "agree", "dispute"),
+        Role.ARBITER: (),
     }
+
+
+def test_an_arbiter_has_one_verb_for_all_rulings() -> None:
+    assert verbs(State.DISPUTED, Role.ARBITER) == ("rule",)
 
 
 def test_every_state_has_a_sentence_for_people() -> None:

@@ -16,7 +16,13 @@ from tripartite.protocol.admission import observe
 from tripartite.protocol.canonical import Json
 from tripartite.protocol.envelope import Kind
 from tripartite.protocol.identity import Identity
-from tripartite.protocol.next_step import ExportInfo, WatchDeposit, next_step
+from tripartite.protocol.next_step import (
+    ExportInfo,
+    WatchDeposit,
+    WatchPayout,
+    next_step,
+    waiting_on,
+)
 
 BUYER, VENDOR, ARBITER = Role
 
@@ -258,3 +264,21 @@ def test_a_payout_made_outside_counts_once_two_wallets_saw_it(trade: Trade) -> N
     assert state(trade) is State.DISPUTED
     after, _ = observe(trade.now, Event.REFUND_CONFIRMED, by=Teller.CHAIN)
     assert after.state is State.REFUNDED
+
+
+def test_whoever_lost_cannot_stop_a_ruling_by_another_dispute(trade: Trade) -> None:
+    dispute(trade)
+    rule(trade, 10_000, VENDOR)
+    body = trade.sealed(BUYER, Kind.DISPUTE, "text", "no!", attempt=0, round_=0)
+
+    assert code(trade, BUYER, Kind.DISPUTE, body) == "move_not_open"
+    assert state(trade) is State.RELEASING
+
+
+def test_a_payout_sent_before_a_dispute_is_watched_in_it(trade: Trade) -> None:
+    trade.say(BUYER, Kind.RELEASE)
+    trade.pay("cd" * 32)
+    dispute(trade, VENDOR)
+
+    assert {next_step(trade.now, role) for role in Role} == {WatchPayout("cd" * 32)}
+    assert (ARBITER, "rule") in waiting_on(trade.now)

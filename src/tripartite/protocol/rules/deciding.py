@@ -79,6 +79,9 @@ def dispute(record: Record, message: Message) -> Applied:
     """A trader calls the arbiter, and seals the reason to the two others."""
     bodies.read_sealed(message)
     require_money(record)
+    if record.payout is not None and record.payout.event in RULINGS:
+        # Else whoever lost could stop every ruling for ever, by disputing it again.
+        raise MoveNotOpen("The arbiter has ruled: state what is wrong; only a ruling replaces it.")
     after = replace(record, disputed_by=message.role)
     return step(after, Event.DISPUTE_OPENED, by=Teller(message.role.value))
 
