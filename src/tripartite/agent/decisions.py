@@ -33,6 +33,14 @@ class Decision(StrEnum):
     RELEASE = "release"
     REFUND = "refund"
     CANCEL = "cancel"
+    SETTLE = "settle"
+    AGREE = "agree"
+    DISPUTE = "dispute"
+    STATE = "state"
+    EVIDENCE = "evidence"
+    RULE = "rule"
+    CARRY_OUT = "carry_out"
+    """Agree to a ruling that this party signs with the arbiter. Stays at home: nothing is said."""
     RESUME = "resume"
 
 
@@ -177,6 +185,20 @@ class Decisions:
             key=_place(number, escrow_id, decision),
         )
         return Intent(number, escrow_id, decision, json.loads(plain.reveal()), outcome)
+
+    def intents(self, escrow_id: str, *kinds: Decision) -> list[Intent]:
+        """Everything of these kinds that was ever decided about an escrow, the oldest first."""
+        places = ",".join("?" * len(kinds))
+        found = self._journal.rows(
+            f"SELECT id FROM intents WHERE escrow_id = ? AND kind IN ({places}) ORDER BY id",  # noqa: S608 — only placeholders are put in
+            (escrow_id, *(kind.value for kind in kinds)),
+        )
+        return [self.intent(cast("int", row[0])) for row in found]
+
+    def carries_out(self, escrow_id: str, ruling: str) -> bool:
+        """Whether the human agreed to carry out the ruling with this digest."""
+        decided = self.intents(escrow_id, Decision.CARRY_OUT)
+        return any(one.outcome == DONE and one.content.get("ruling") == ruling for one in decided)
 
     def escrows_with_intents(self) -> list[str]:
         """Where something was decided and not yet said."""

@@ -20,7 +20,7 @@ from tripartite.agent.reconciling import Reconciler
 from tripartite.agent.scheduling import Scheduler
 from tripartite.agent.wallet_book import WalletBook
 from tripartite.domain.errors import Refused, Unavailable
-from tripartite.domain.lifecycle import CLOSED, Event, State, Teller, is_open
+from tripartite.domain.lifecycle import PAID_OUT, Event, State, Teller, is_open
 
 _QUIET_SECONDS: Final = 3.0
 """No wallet is made ahead while a key exchange may be between two of its rounds."""
@@ -32,7 +32,11 @@ _RESTING: Final = tuple(
     for state in State
     if any(
         is_open(state, event, by=Teller.WALLETS)
-        for event in (Event.DEPOSIT_CONFIRMED, Event.DEPOSIT_VANISHED)
+        for event in (
+            Event.DEPOSIT_CONFIRMED,
+            Event.DEPOSIT_VANISHED,
+            Event.DEPOSIT_ARRIVED_LATE,
+        )
     )
 )
 """Where buyer and vendor watch the money and an arbiter rests."""
@@ -160,7 +164,7 @@ class Engine:
         journal, book = self.desk.journal, self.desk.book
         book.forget_half_made()
         self.scheduler.start(self.reconciler.reconcile)
-        self.scheduler.wake(journal.escrows_at_work(closed=CLOSED, resting=_RESTING))
+        self.scheduler.wake(journal.escrows_at_work(closed=PAID_OUT, resting=_RESTING))
         self.scheduler.wake(journal.escrows_with_unanswered())
         self.poke()
         self.preparing.start()

@@ -268,6 +268,14 @@ class Journal:
         )
         return [cast("str", row[0]) for row in found]
 
+    def texts_of(self, escrow_id: str, kind: Kind) -> list[str]:
+        """All messages of one kind, in order."""
+        found = self.rows(
+            "SELECT text FROM messages WHERE escrow_id = ? AND kind = ? ORDER BY position",
+            (escrow_id, kind.value),
+        )
+        return [cast("str", row[0]) for row in found]
+
     def text_of(self, escrow_id: str, digest: str) -> str | None:
         """The message with this digest."""
         found = self.rows(

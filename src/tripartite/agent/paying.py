@@ -10,6 +10,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import ClassVar
 
+from tripartite.agent.authority import require_consent, waits_for_person
+from tripartite.agent.broadcasts import tell_of_unknown
 from tripartite.agent.desk import Desk, Later, Outcome
 from tripartite.agent.journal import StoredCase
 from tripartite.agent.payouts import PayoutPlan
@@ -17,11 +19,10 @@ from tripartite.agent.ports import Boundary
 from tripartite.agent.speaking import Say
 from tripartite.agent.verification import PayoutRefused
 from tripartite.agent.wallet_book import Phase
-from tripartite.agent.wallets.records import SignedPayout, WalletRef
+from tripartite.agent.wallets.records import PayoutOvertaken, SignedPayout, WalletRef
 from tripartite.domain.errors import Refused, Tampered, Unavailable
-from tripartite.domain.lifecycle import Event
-from tripartite.domain.parties import Role
 from tripartite.domain.settlement import Recipient
+from tripartite.monero.errors import NothingUnlocked
 from tripartite.protocol.envelope import Kind
 from tripartite.protocol.record import (
     PAYOUT_BROADCAST_ROUND,
@@ -43,12 +44,6 @@ class AddressNotOwn(Tampered):
     """The address on record isn't the one that this agent's own wallet shows."""
 
     code: ClassVar[str] = "address_not_own"
-
-
-class ConsentMissing(Refused):
-    """A payout that doesn't pay this party in full needs its human's word."""
-
-    code: ClassVar[str] = "consent_missing"
 
 
 class _Step(IntEnum):
@@ -77,6 +72,7 @@ def export_info(desk: Desk, case: StoredCase, attempt: int) -> Outcome:
 def build_payout(desk: Desk, case: StoredCase, attempt: int) -> Outcome:
     """Build what the signed terms ask for, and nothing else."""
     payout = _payout(case)
+    require_consent(desk.journal, case)
     if (doubt := _doubt(desk, case, attempt, _Step.BUILD)) is not None:
         return doubt
     ref, plan = escrow_wallet(desk, case), payout_plan(desk, case)
@@ -85,7 +81,7 @@ def build_payout(desk: Desk, case: StoredCase, attempt: int) -> Outcome:
     try:
         txset = desk.wallets.build(ref, info, plan)
     except (PayoutRefused, Refused, Unavailable) as error:
-        return _again(desk, attempt, error)
+        return _again(desk, case, attempt, error)
     desk.at(Boundary.WALLET_ANSWERED)
     body = desk.seal(
         case, Kind.PAYOUT_TXSET, "txset", txset, attempt=attempt, round_=PAYOUT_TXSET_ROUND
@@ -104,6 +100,8 @@ def cosign_payout(desk: Desk, case: StoredCase, attempt: int) -> Outcome:
 
     Raises ``PayoutRefused`` if it isn't the payout that was agreed: nothing is signed then.
     """
+    if waits_for_person(desk.journal, case):
+        return None
     ref = escrow_wallet(desk, case)
     saved = desk.book.payout(case.escrow_id, attempt)
     if saved is not None:
@@ -113,7 +111,7 @@ def cosign_payout(desk: Desk, case: StoredCase, attempt: int) -> Outcome:
     if (doubt := _doubt(desk, case, attempt, _Step.SIGN)) is not None:
         return doubt
     payout, plan = _payout(case), payout_plan(desk, case)
-    _check_consent(case, payout)
+    require_consent(desk.journal, case)
     info = desk.unseal(case, payout.said[PAYOUT_INFO_ROUND, payout.builder], "multisig_info")
     txset = desk.unseal(case, payout.said[PAYOUT_TXSET_ROUND, payout.builder], "txset")
 
@@ -125,7 +123,7 @@ def cosign_payout(desk: Desk, case: StoredCase, attempt: int) -> Outcome:
     try:
         signed = desk.wallets.cosign(ref, info, txset, plan, store)
     except (PayoutRefused, Refused, Unavailable) as error:
-        return _again(desk, attempt, error)
+        return _again(desk, case, attempt, error)
     desk.at(Boundary.WALLET_ANSWERED)
     return _broadcast(desk, case, attempt, signed)
 
@@ -161,20 +159,9 @@ def payout_plan(desk: Desk, case: StoredCase) -> PayoutPlan:
         amount=terms.amount,
         fees=terms.fees,
         event=payout.event,
+        vendor_share=payout.vendor_share,
+        vendor_bps=payout.vendor_bps,
     )
-
-
-def _check_consent(case: StoredCase, payout: Payout) -> None:
-    """An agent signs by itself only what pays its own party everything that was agreed.
-
-    The builder's consent is its own signed release or refund, already judged.
-    """
-    in_full = {
-        (Event.RELEASE_SIGNED, Role.VENDOR),
-        (Event.REFUND_SIGNED, Role.BUYER),
-    }
-    if (payout.event, case.role) not in in_full:
-        raise ConsentMissing("This version signs full releases and refunds only.")
 
 
 def _broadcast(desk: Desk, case: StoredCase, attempt: int, signed: SignedPayout) -> Outcome:
@@ -210,10 +197,20 @@ def _begin(desk: Desk, case: StoredCase, attempt: int, step: _Step) -> None:
     desk.at(Boundary.MARKED)
 
 
-def _again(desk: Desk, attempt: int, error: PayoutRefused | Refused | Unavailable) -> Later:
-    """Wait, longer each time; the mark then says that the round is in doubt, and it starts anew."""
+def _again(
+    desk: Desk, case: StoredCase, attempt: int, error: PayoutRefused | Refused | Unavailable
+) -> Outcome:
+    """Wait, longer each time; the mark then says that the round is in doubt, and it starts anew.
+
+    Unless the money is gone already, by a payout that the record doesn't know: then tell of it.
+    """
     if isinstance(error, PayoutRefused) and not error.restart_helps:
         raise error
+    if isinstance(error, NothingUnlocked | PayoutOvertaken):
+        spent_by = desk.wallets.spent_by(escrow_wallet(desk, case))
+        told = tell_of_unknown(desk, case, spent_by)
+        if told is not None:
+            return told
     doubled = desk.pace.first_retry * 2 ** min(attempt - 1, _LONGEST_DOUBLING)
     return Later(min(doubled, desk.pace.longest_retry))
 

@@ -108,7 +108,7 @@ class PayoutPlan:
         """
         if self.event is Event.RELEASE_SIGNED:
             return release(self.amount, balance, self.fees)
-        if self.event is Event.REFUND_SIGNED:
+        if self.event in (Event.REFUND_SIGNED, Event.DEPOSIT_ARRIVED_LATE):
             return refund(balance)
         if self.vendor_share is not None:
             return divide(self.amount, balance, self.fees, vendor_share=self.vendor_share)

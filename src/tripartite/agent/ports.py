@@ -103,6 +103,8 @@ class Wallets(Protocol):
 
     def resubmit(self, ref: WalletRef, signed_txset: str) -> str: ...
 
+    def spent_by(self, ref: WalletRef) -> tuple[str, ...]: ...
+
 
 class Node(Protocol):
     """The party's own Monero node; ``monero.monerod.Monerod`` is one."""

@@ -15,6 +15,7 @@ from typing import ClassVar, Final
 import structlog
 
 from tripartite.agent.agreeing import own_part, proposal_body, say_decision, sign_terms
+from tripartite.agent.broadcasts import look_at_broadcasts
 from tripartite.agent.decisions import DONE, Decision, Intent
 from tripartite.agent.desk import Desk, Later, Outcome, Seen
 from tripartite.agent.journal import Freeze, StoredCase
@@ -217,14 +218,20 @@ class Reconciler:
                 return exchange_keys(desk, case, step)
             case WatchDeposit():
                 return watch_deposit(desk, case)
-            case ExportInfo():
-                return export_info(desk, case, step.attempt)
-            case BuildPayout():
-                return build_payout(desk, case, step.attempt)
-            case CosignPayout():
-                return cosign_payout(desk, case, step.attempt)
             case WatchPayout():
-                return watch_payout(desk, case, step)
+                return watch_payout(desk, case)
+            case ExportInfo() | BuildPayout() | CosignPayout():
+                # What may still be mined comes before what would be built anew.
+                return look_at_broadcasts(desk, case) or self._pay(case, step)
+
+    def _pay(self, case: StoredCase, step: ExportInfo | BuildPayout | CosignPayout) -> Outcome:
+        match step:
+            case ExportInfo():
+                return export_info(self._desk, case, step.attempt)
+            case BuildPayout():
+                return build_payout(self._desk, case, step.attempt)
+            case CosignPayout():
+                return cosign_payout(self._desk, case, step.attempt)
 
     def _decided(
         self, escrow_id: str, case: StoredCase | None, intent: Intent

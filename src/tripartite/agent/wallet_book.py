@@ -167,6 +167,13 @@ class WalletBook:
             (escrow_id, attempt, signed.txid, sealed, signed.tx_hex, self._journal.stamp()),
         )
 
+    def signed_txids(self, escrow_id: str) -> tuple[str, ...]:
+        """The payouts that were ever signed here for an escrow."""
+        found = self._journal.rows(
+            "SELECT txid FROM payouts WHERE escrow_id = ? ORDER BY attempt", (escrow_id,)
+        )
+        return tuple(cast("str", row[0]) for row in found)
+
     def payout(self, escrow_id: str, attempt: int) -> SignedPayout | None:
         """The payout signed in this attempt."""
         found = self._journal.rows(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from tripartite.agent.desk import Desk, Later, Outcome, Seen
+from tripartite.agent.broadcasts import look_at_broadcasts
+from tripartite.agent.desk import Desk, Later, Outcome
 from tripartite.agent.journal import StoredCase
 from tripartite.agent.paying import escrow_wallet
 from tripartite.agent.speaking import Say
-from tripartite.domain.deposits import UNLOCK_DEPTH, Report, tally
-from tripartite.domain.lifecycle import Event, Teller, confirmed_by, is_open
-from tripartite.protocol.bodies import read_broadcast, write_report
-from tripartite.protocol.envelope import Kind, read_envelope
-from tripartite.protocol.next_step import WatchPayout
+from tripartite.domain.deposits import Report, tally
+from tripartite.domain.lifecycle import Event, Teller, is_open
+from tripartite.protocol.bodies import write_report
+from tripartite.protocol.envelope import Kind
 
 _NOTHING = Report(confirmed=0, pending=0, locked=0, height=0)
 
@@ -33,34 +33,17 @@ def watch_deposit(desk: Desk, case: StoredCase) -> Outcome:
 
 
 def deposit_pause(desk: Desk, case: StoredCase) -> float:
-    """Seconds between two looks at the wallet."""
-    guarding = is_open(case.record.state, Event.DEPOSIT_VANISHED, by=Teller.WALLETS)
+    """Seconds between two looks at the wallet.
+
+    A cancelled escrow is looked at for ever, as a late payment must not be lost, but seldom.
+    """
+    guarding = not is_open(case.record.state, Event.DEPOSIT_CONFIRMED, by=Teller.WALLETS)
     return desk.pace.guarding if guarding else desk.pace.watching
 
 
-def watch_payout(desk: Desk, case: StoredCase, step: WatchPayout) -> Outcome:
+def watch_payout(desk: Desk, case: StoredCase) -> Outcome:
     """Ten confirmations on the own node end the escrow; a payout that vanished is sent again."""
-    found = desk.node.get_transactions([step.txid], prune=True).found
-    if not found:
-        _send_again(desk, case, step.txid)
-    elif found[0].confirmations >= UNLOCK_DEPTH:
-        event = confirmed_by(case.record.state)
-        if event is not None:
-            return Seen(event)
-    return Later(desk.pace.confirming)
-
-
-def _send_again(desk: Desk, case: StoredCase, txid: str) -> None:
-    """The signed transaction came with the message that announced it: no wallet is needed."""
-    payout = case.record.payout
-    assert payout is not None
-    text = desk.journal.said(case.escrow_id, Kind.PAYOUT_BROADCAST, payout.cosigner)
-    if text is None:
-        return
-    broadcast = read_broadcast(read_envelope(text))
-    if broadcast.txid == txid:
-        # Whether the node takes it shows in the next look; it may know better (already mined).
-        desk.node.send_raw_transaction(broadcast.tx)
+    return look_at_broadcasts(desk, case) or Later(desk.pace.confirming)
 
 
 def _sums(report: Report) -> tuple[int, int, int]:

@@ -229,6 +229,12 @@ def read_seen(message: Message) -> tuple[str, Event]:
             raise _malformed(message)
 
 
+def write_seen(txid: str, outcome: Event) -> dict[str, Json]:
+    """What ``read_seen`` reads; ``outcome`` is one of the three events that end an escrow."""
+    words = {event: word for word, event in _OUTCOMES.items()}
+    return {"txid": txid, "outcome": words[outcome]}
+
+
 def _malformed(message: Message) -> BodyMalformed:
     return BodyMalformed(
         f"The body of a {message.kind.value} message has another form; see docs/protocol.md.",

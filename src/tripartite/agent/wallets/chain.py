@@ -36,6 +36,12 @@ def sight(slot: Slot, node: Monerod) -> Sighting:
     return Sighting(_outputs(slot.rpc.get_transfers()), top.height + 1, top.timestamp)
 
 
+def spent_by(slot: Slot, node: Monerod) -> tuple[str, ...]:
+    """The ids of mined transactions that took money out of the wallet."""
+    catch_up(slot, node)
+    return tuple(one.txid for one in slot.rpc.get_transfers().outgoing)
+
+
 def _outputs(transfers: Transfers) -> tuple[Output, ...]:
     """One output per amount; those of one transaction are numbered from the smallest.
 

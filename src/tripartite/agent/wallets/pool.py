@@ -285,6 +285,15 @@ class WalletPool:
         with self._open(ref) as slot:
             return signing.submit(slot, self._node, signed_txset)
 
+    def spent_by(self, ref: WalletRef) -> tuple[str, ...]:
+        """The transactions by which the wallet's money went, as far as it can tell.
+
+        A multisig wallet knows the images of its outputs, and so what spends them, only after an
+        exchange of multisig data with another signer.
+        """
+        with self._open(ref) as slot:
+            return chain.spent_by(slot, self._node)
+
     # Slots
 
     def _release_processes(self) -> None:

@@ -1,0 +1,116 @@
+"""Whose word stands behind a payout: an agent signs only what its own party said, or can't hurt it.
+
+A payout that gives this party everything that can be given in it is signed by the agent alone: a
+release to its vendor, a refund to its buyer, a ruling wholly in its favour (less the arbiter's fee
+that all three signed), and late money that goes back to the buyer. For everything else the party's
+own words are looked up in its own journal, signed by its own key and said by its own agent.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from tripartite.agent.decisions import Decisions
+from tripartite.agent.journal import Journal, StoredCase
+from tripartite.domain.errors import Refused
+from tripartite.domain.lifecycle import RULINGS, Event
+from tripartite.domain.parties import Role
+from tripartite.protocol.bodies import read_offer, read_offer_accept, read_ruling
+from tripartite.protocol.envelope import Kind, Message, read_envelope
+from tripartite.protocol.record import Payout
+
+
+class ConsentMissing(Refused):
+    """This payout isn't what this party's human agreed to."""
+
+    code: ClassVar[str] = "consent_missing"
+
+
+_BY_ITSELF: Final = frozenset(
+    {
+        (Event.RELEASE_SIGNED, Role.VENDOR),
+        (Event.REFUND_SIGNED, Role.BUYER),
+        (Event.RULED_FOR_VENDOR, Role.VENDOR),
+        (Event.RULED_FOR_BUYER, Role.BUYER),
+        (Event.DEPOSIT_ARRIVED_LATE, Role.BUYER),
+        # It was called off before money: what comes all the same is the buyer's alone.
+        (Event.DEPOSIT_ARRIVED_LATE, Role.VENDOR),
+    }
+)
+_OWN_WORD: Final = {
+    (Event.RELEASE_SIGNED, Role.BUYER): Kind.RELEASE,
+    (Event.REFUND_SIGNED, Role.VENDOR): Kind.REFUND,
+}
+
+
+def waits_for_person(journal: Journal, case: StoredCase) -> bool:
+    """Whether this payout is a ruling that this party's human has to agree to first."""
+    payout = case.record.payout
+    if payout is None or payout.event not in RULINGS or payout.cosigner is not case.role:
+        return False
+    if (payout.event, case.role) in _BY_ITSELF:
+        return False
+    ruling = _said(journal, case, Kind.RULING, Role.ARBITER)
+    return ruling is None or not Decisions(journal).carries_out(case.escrow_id, ruling.digest)
+
+
+def require_consent(journal: Journal, case: StoredCase) -> None:
+    """Return only if this agent may sign the payout on record. Raises ``ConsentMissing``."""
+    payout = case.record.payout
+    assert payout is not None
+    signs = case.role in payout.signers
+    if not signs or not (
+        (payout.event, case.role) in _BY_ITSELF or _is_own_word(journal, case, payout)
+    ):
+        raise ConsentMissing(
+            "Nothing was signed. Look at `tripartite agent case`, and decide what you agree to."
+        )
+
+
+def _is_own_word(journal: Journal, case: StoredCase, payout: Payout) -> bool:
+    kind = _OWN_WORD.get((payout.event, case.role))
+    if kind is not None:
+        return _own(journal, case, _said(journal, case, kind, case.role))
+    if payout.event is Event.SETTLEMENT_AGREED:
+        return _agreed_split(journal, case, payout)
+    if payout.event in RULINGS:
+        return _ruled(journal, case, payout)
+    return False
+
+
+def _agreed_split(journal: Journal, case: StoredCase, payout: Payout) -> bool:
+    """The offer that was accepted is the payout's, and this party's own word is among the two."""
+    accepted = _said(journal, case, Kind.SETTLEMENT_ACCEPT, payout.cosigner)
+    if accepted is None:
+        return False
+    text = journal.text_of(case.escrow_id, read_offer_accept(accepted))
+    if text is None:
+        return False
+    offer = read_envelope(text)
+    share = read_offer(offer, amount=case.record.agreement.terms.amount)
+    fits = offer.kind is Kind.SETTLEMENT_OFFER and offer.role is payout.builder
+    mine = offer if case.role is payout.builder else accepted
+    return fits and share == payout.vendor_share and _own(journal, case, mine)
+
+
+def _ruled(journal: Journal, case: StoredCase, payout: Payout) -> bool:
+    """The ruling in force is the payout's; its arbiter made it, or its cosigner agreed to it."""
+    ruling = _said(journal, case, Kind.RULING, Role.ARBITER)
+    if ruling is None or read_ruling(ruling) != (payout.vendor_bps, payout.cosigner):
+        return False
+    if case.role is Role.ARBITER:
+        return _own(journal, case, ruling)
+    return Decisions(journal).carries_out(case.escrow_id, ruling.digest)
+
+
+def _said(journal: Journal, case: StoredCase, kind: Kind, role: Role) -> Message | None:
+    text = journal.said(case.escrow_id, kind, role)
+    return None if text is None else read_envelope(text)
+
+
+def _own(journal: Journal, case: StoredCase, message: Message | None) -> bool:
+    """This agent wrote it, and it is on record."""
+    if message is None or message.role is not case.role:
+        return False
+    said = journal.outgoing(case.escrow_id, message.digest)
+    return said is not None and said.position is not None
