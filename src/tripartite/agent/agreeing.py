@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from tripartite.agent.arguing import sealed_to_others
 from tripartite.agent.decisions import DONE, Decision, Intent, OwnPart
 from tripartite.agent.desk import Desk, Outcome
 from tripartite.agent.journal import StoredCase
@@ -38,7 +39,15 @@ _SAID_AS = {
     Decision.RELEASE: Kind.RELEASE,
     Decision.REFUND: Kind.REFUND,
     Decision.CANCEL: Kind.CANCEL,
+    Decision.SETTLE: Kind.SETTLEMENT_OFFER,
+    Decision.AGREE: Kind.SETTLEMENT_ACCEPT,
+    Decision.DISPUTE: Kind.DISPUTE,
+    Decision.STATE: Kind.STATEMENT,
+    Decision.EVIDENCE: Kind.EVIDENCE,
+    Decision.RULE: Kind.RULING,
 }
+_WITH_WORDS = (Decision.SETTLE, Decision.AGREE, Decision.RULE)
+_SEALED = (Decision.DISPUTE, Decision.STATE, Decision.EVIDENCE)
 
 
 def proposal_body(agreement: Agreement, part: OwnPart) -> tuple[Role, Mapping[str, Json]]:
@@ -69,17 +78,24 @@ def say_decision(desk: Desk, case: StoredCase, intent: Intent) -> Say:
             desk.decisions.save_own_part(case.escrow_id, part)
             settle()
 
-        body: dict[str, Json] = {
+        given: dict[str, Json] = {
             "proposal": case.record.proposal,
             "details": _sealed_part(case.record.agreement, case.role, part, Kind.ACCEPT),
         }
-        return Say(Kind.ACCEPT, body, also=store)
+        return Say(Kind.ACCEPT, given, also=store)
     if intent.content.get("contract_id") != case.record.contract_id:
         raise DecisionOutdated("This was decided about another contract. Look at it again.")
-    words: dict[str, Json] = {}
-    if intent.decision is Decision.CANCEL:
-        words["reason"] = "cancelled_by_party"
-    return Say(_SAID_AS[intent.decision], words, also=settle)
+    kind = _SAID_AS[intent.decision]
+    # What was decided is stored in the form in which it is said.
+    words = {name: value for name, value in intent.content.items() if name != "contract_id"}
+    body: Mapping[str, Json] = {}
+    if intent.decision in _SEALED:
+        body = sealed_to_others(case, kind, words)
+    elif intent.decision in _WITH_WORDS:
+        body = words
+    elif intent.decision is Decision.CANCEL:
+        body = {"reason": "cancelled_by_party"}
+    return Say(kind, body, also=settle)
 
 
 def own_part(intent: Intent) -> OwnPart:

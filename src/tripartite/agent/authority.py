@@ -17,7 +17,7 @@ from tripartite.domain.lifecycle import RULINGS, Event
 from tripartite.domain.parties import Role
 from tripartite.protocol.bodies import read_offer, read_offer_accept, read_ruling
 from tripartite.protocol.envelope import Kind, Message, read_envelope
-from tripartite.protocol.record import Payout
+from tripartite.protocol.record import Payout, Record
 
 
 class ConsentMissing(Refused):
@@ -43,12 +43,17 @@ _OWN_WORD: Final = {
 }
 
 
-def waits_for_person(journal: Journal, case: StoredCase) -> bool:
-    """Whether this payout is a ruling that this party's human has to agree to first."""
-    payout = case.record.payout
-    if payout is None or payout.event not in RULINGS or payout.cosigner is not case.role:
+def asks_person(record: Record, role: Role) -> bool:
+    """Whether this party is to sign a ruling that isn't wholly in its favour."""
+    payout = record.payout
+    if payout is None or payout.event not in RULINGS or payout.cosigner is not role:
         return False
-    if (payout.event, case.role) in _BY_ITSELF:
+    return payout.txid is None and (payout.event, role) not in _BY_ITSELF
+
+
+def waits_for_person(journal: Journal, case: StoredCase) -> bool:
+    """Whether this party's human has to agree to the ruling first."""
+    if not asks_person(case.record, case.role):
         return False
     ruling = _said(journal, case, Kind.RULING, Role.ARBITER)
     return ruling is None or not Decisions(journal).carries_out(case.escrow_id, ruling.digest)

@@ -115,9 +115,9 @@ def proposing(agreement: Agreement, mine: Details) -> Consent:
     return Consent(
         question=f"Propose this escrow over {format_xmr(terms.amount)} XMR as its "
         f"{terms.proposer.value}?",
-        facts=_facts(terms, {terms.proposer: mine}),
+        facts=facts(terms, {terms.proposer: mine}),
         endings=endings(terms),
-        notes=(*_notes(terms), _pays_in(terms, terms.proposer)),
+        notes=(*notes(terms), _pays_in(terms, terms.proposer)),
     )
 
 
@@ -131,20 +131,20 @@ def accepting(record: Record, role: Role, details: Mapping[Role, Details]) -> Co
     terms = record.agreement.terms
     return Consent(
         question=f"Accept these terms as the {role.value}?",
-        facts=_facts(terms, details),
+        facts=facts(terms, details),
         endings=endings(terms),
-        notes=(*_notes(terms), _pays_in(terms, role)),
+        notes=(*notes(terms), _pays_in(terms, role)),
     )
 
 
 def releasing(record: Record, role: Role, details: Mapping[Role, Details]) -> Consent:
     """What a buyer reads who releases. Raises ``NotOpenToYou``."""
-    _require_open(record, role, Event.RELEASE_SIGNED)
-    return _payout(
+    require_open(record, role, Event.RELEASE_SIGNED)
+    return payout_consent(
         record,
         details,
         question="Release the money to the vendor? This can't be taken back.",
-        row=lambda paid: _row(
+        row=lambda paid: ending_row(
             "release", release(record.agreement.terms.amount, paid, _fees(record))
         ),
     )
@@ -152,21 +152,21 @@ def releasing(record: Record, role: Role, details: Mapping[Role, Details]) -> Co
 
 def refunding(record: Record, role: Role, details: Mapping[Role, Details]) -> Consent:
     """What a vendor reads who gives the money back. Raises ``NotOpenToYou``."""
-    _require_open(record, role, Event.REFUND_SIGNED)
-    return _payout(
+    require_open(record, role, Event.REFUND_SIGNED)
+    return payout_consent(
         record,
         details,
         question="Give all of the money back to the buyer? This can't be taken back.",
-        row=lambda paid: _row("refund", refund(paid)),
+        row=lambda paid: ending_row("refund", refund(paid)),
     )
 
 
 def cancelling(record: Record, role: Role, details: Mapping[Role, Details]) -> Consent:
     """What somebody reads who calls an escrow off. Raises ``NotOpenToYou``."""
-    _require_open(record, role, Event.CANCELLED)
+    require_open(record, role, Event.CANCELLED)
     return Consent(
         question="Call this escrow off, for all three?",
-        facts=_facts(record.agreement.terms, details),
+        facts=facts(record.agreement.terms, details),
         endings=(),
         notes=("Nobody may pay to its address any more.",),
     )
@@ -178,7 +178,7 @@ def resuming(record: Record, frozen: Freeze | None, details: Mapping[Role, Detai
         raise NotOpenToYou("This agent hasn't frozen that escrow.")
     return Consent(
         question="Go on with this escrow? Do so only if you know why it was frozen.",
-        facts=(*_facts(record.agreement.terms, details), ("frozen because", frozen.code)),
+        facts=(*facts(record.agreement.terms, details), ("frozen because", frozen.code)),
         endings=(),
         notes=(frozen.detail,),
     )
@@ -233,33 +233,44 @@ def check_expectations(
 def endings(terms: Terms) -> tuple[EndingRow, ...]:
     """Who gets what in each ending, if exactly the amount due is paid in."""
     amount, due, fees = terms.amount, terms.amount_due, terms.fees
-    rows = [_row("released", release(amount, due, fees)), _row("refunded", refund(due))]
+    rows = [ending_row("released", release(amount, due, fees)), ending_row("refunded", refund(due))]
     if fees.arbiter_bps:
         rows += [
-            _row("ruled for the vendor", ruling(amount, due, fees, vendor_bps=ALL_BPS)),
-            _row("ruled for the buyer", ruling(amount, due, fees, vendor_bps=0)),
+            ending_row("ruled for the vendor", ruling(amount, due, fees, vendor_bps=ALL_BPS)),
+            ending_row("ruled for the buyer", ruling(amount, due, fees, vendor_bps=0)),
         ]
     return tuple(rows)
 
 
-def _payout(
+def _money(record: Record) -> tuple[int, str]:
+    """What every reporting wallet has, and whether it can be paid out yet."""
+    reports = record.reports.values()
+    confirmed = min((one.confirmed for one in reports), default=0)
+    if confirmed:
+        return confirmed, "confirmed"
+    return min((one.confirmed + one.pending for one in reports), default=0), "not confirmed yet"
+
+
+def payout_consent(
     record: Record,
     details: Mapping[Role, Details],
     *,
     question: str,
     row: Callable[[int], EndingRow],
 ) -> Consent:
-    paid = min((report.confirmed for report in record.reports.values()), default=0)
+    """What somebody reads whose word starts a payout: ``row`` says who gets what of the money."""
+    paid, counts = _money(record)
     terms = record.agreement.terms
     return Consent(
         question=question,
-        facts=(*_facts(terms, details), ("in the wallet", f"{format_xmr(paid)} XMR confirmed")),
+        facts=(*facts(terms, details), ("in the wallet", f"{format_xmr(paid)} XMR {counts}")),
         endings=(row(paid),) if paid else (),
-        notes=_notes(terms),
+        notes=notes(terms),
     )
 
 
-def _facts(terms: Terms, details: Mapping[Role, Details]) -> tuple[tuple[str, str], ...]:
+def facts(terms: Terms, details: Mapping[Role, Details]) -> tuple[tuple[str, str], ...]:
+    """The terms, as name and value; whose sealed part isn't open here is left out."""
     subject = details[terms.proposer].subject if terms.proposer in details else None
     rows = [
         ("escrow", terms.escrow_id),
@@ -268,10 +279,10 @@ def _facts(terms: Terms, details: Mapping[Role, Details]) -> tuple[tuple[str, st
         ("amount", f"{format_xmr(terms.amount)} XMR"),
         ("buyer pays in", f"{format_xmr(terms.amount_due)} XMR"),
         ("confirmations", str(terms.required_confirmations)),
-        ("arbiter's fee", f"{_percent(terms.fees.arbiter_bps)} of what is ruled on"),
+        ("arbiter's fee", f"{percent(terms.fees.arbiter_bps)} of what is ruled on"),
     ]
     if terms.fees.platform_bps:
-        rows.append(("platform's fee", f"{_percent(terms.fees.platform_bps)} of the vendor's part"))
+        rows.append(("platform's fee", f"{percent(terms.fees.platform_bps)} of the vendor's part"))
         rows.append(("platform's address", terms.platform_address or ""))
     rows += [
         (f"{role.value} is paid at", details[role].address.text) for role in Role if role in details
@@ -279,7 +290,8 @@ def _facts(terms: Terms, details: Mapping[Role, Details]) -> tuple[tuple[str, st
     return tuple(rows)
 
 
-def _notes(terms: Terms) -> tuple[str, ...]:
+def notes(terms: Terms) -> tuple[str, ...]:
+    """What holds for every payout of these terms."""
     return (
         f"{_BEARERS[terms.fees.bearer]} It is not in the amounts above.",
         "A deadline only raises an alarm: no money ever moves because time has passed.",
@@ -295,7 +307,8 @@ def _pays_in(terms: Terms, role: Role) -> str:
     return "You pay nothing in."
 
 
-def _require_open(record: Record, role: Role, event: Event) -> None:
+def require_open(record: Record, role: Role, event: Event) -> None:
+    """Raises ``NotOpenToYou`` unless this party may decide that now."""
     if event not in open_moves(record.state, role):
         raise NotOpenToYou(
             f"The escrow is {record.state.value}: {record.state.meaning} "
@@ -303,7 +316,8 @@ def _require_open(record: Record, role: Role, event: Event) -> None:
         )
 
 
-def _row(name: str, split: Split) -> EndingRow:
+def ending_row(name: str, split: Split) -> EndingRow:
+    """One ending, in XMR as text."""
     buyer, vendor, arbiter, platform = (format_xmr(part) for part in split.parts)
     return EndingRow(name, buyer, vendor, arbiter, platform)
 
@@ -319,7 +333,8 @@ def _known(contact: Contact | None) -> str | None:
     return "fingerprint compared" if compared else "seen before"
 
 
-def _percent(bps: int) -> str:
+def percent(bps: int) -> str:
+    """Basis points for people."""
     whole, rest = divmod(bps, 100)
     return f"{whole}.{rest:02} %" if rest else f"{whole} %"
 

@@ -58,7 +58,7 @@ def accept(opened: OpenHome, escrow: str, address: str) -> Choice:
     Raises ``EscrowUnknownHere``, ``NamesNotKnownYet``, ``NotOpenToYou``, ``ContactKeyChanged``, ``TermsUnsound``, the
     errors of ``parse_address``, and what judging the record anew raises.
     """
-    case, record = _verified(opened, escrow)
+    case, record = verified(opened, escrow)
     if not case.names:
         raise NamesNotKnownYet("Let the agent run for a moment, then accept.")
     mine = Details(
@@ -76,13 +76,13 @@ def accept(opened: OpenHome, escrow: str, address: str) -> Choice:
         "subject": None,
         "salt": mine.salt,
     }
-    rows = _rows(opened, case, record)
+    rows = rows_of(opened, case, record)
     return Choice(case, Decision.ACCEPT, content, shown, rows)
 
 
 def choose(opened: OpenHome, escrow: str, decision: Decision) -> Choice:
     """Any other decision about an escrow on record. Raises as ``accept`` does."""
-    case, record = _verified(opened, escrow)
+    case, record = verified(opened, escrow)
     details = opened_details(opened.journal, opened.identity, record)
     match decision:
         case Decision.RELEASE:
@@ -94,7 +94,7 @@ def choose(opened: OpenHome, escrow: str, decision: Decision) -> Choice:
         case _:
             shown = consent.resuming(record, case.frozen, details)
     content: dict[str, Json] = {"contract_id": record.contract_id}
-    return Choice(case, decision, content, shown, _rows(opened, case, record))
+    return Choice(case, decision, content, shown, rows_of(opened, case, record))
 
 
 def decide(opened: OpenHome, choice: Choice, compared: frozenset[Role]) -> int:
@@ -127,13 +127,14 @@ def find(opened: OpenHome, escrow: str) -> StoredCase:
     return found[0]
 
 
-def _verified(opened: OpenHome, escrow: str) -> tuple[StoredCase, Record]:
+def verified(opened: OpenHome, escrow: str) -> tuple[StoredCase, Record]:
     """The escrow, and its record judged anew from the signed messages."""
     case = find(opened, escrow)
     return case, consent.verified_record(opened.journal, case.escrow_id)
 
 
-def _rows(opened: OpenHome, case: StoredCase, record: Record) -> tuple[PartyRow, ...]:
+def rows_of(opened: OpenHome, case: StoredCase, record: Record) -> tuple[PartyRow, ...]:
+    """Who takes part, and how this agent knows them. Raises ``ContactKeyChanged``."""
     decisions = Decisions(opened.journal)
     contacts = {
         role: decisions.check(case.names[role], record.parties[role])

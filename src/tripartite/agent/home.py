@@ -70,6 +70,11 @@ class Home:
         """What the wallet pool keeps."""
         return self.directory / "wallets"
 
+    @property
+    def evidence(self) -> Path:
+        """Files that others showed in disputes. Nothing here opens them."""
+        return self.directory / "evidence"
+
     @contextmanager
     def running(self) -> Iterator[None]:
         """Hold the home for one running agent. Raises ``AgentRunning``."""

@@ -248,7 +248,7 @@ class Journal:
     def save_message(self, message: Message, *, position: int) -> None:
         """Store an admitted message."""
         self.write(
-            "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 message.escrow_id,
                 position,
@@ -258,6 +258,7 @@ class Journal:
                 message.attempt,
                 message.round,
                 message.text,
+                self.stamp(),
             ),
         )
 
@@ -275,6 +276,15 @@ class Journal:
             (escrow_id, kind.value),
         )
         return [cast("str", row[0]) for row in found]
+
+    def heard(self, escrow_id: str, kinds: Sequence[Kind]) -> list[tuple[str, str]]:
+        """All messages of these kinds in order, each with the time at which it arrived here."""
+        found = self.rows(
+            "SELECT text, coalesce(heard_at, '') FROM messages"  # noqa: S608 — only placeholders are put in
+            f" WHERE escrow_id = ? AND kind IN ({_places(kinds)}) ORDER BY position",
+            (escrow_id, *(kind.value for kind in kinds)),
+        )
+        return [cast("tuple[str, str]", row) for row in found]
 
     def text_of(self, escrow_id: str, digest: str) -> str | None:
         """The message with this digest."""

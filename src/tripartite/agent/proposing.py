@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 from tripartite.agent.consent import Consent, PartyRow, party_rows, proposing
@@ -57,6 +57,8 @@ class Draft:
     allowance: int
     fees: FeeRule
     subject: str
+    platform_address: str | None = None
+    confirmations: ConfirmationTiers = field(default_factory=ConfirmationTiers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,14 @@ def read_draft(
     network_fee: str = "payee",
     fee_allowance: str | None = None,
     arbiter_fee: str = "0",
+    platform_fee: str = "0",
+    platform_address: str | None = None,
+    confirmations: Sequence[str] = (),
 ) -> Draft:
-    """What was typed, as values. Raises ``ProposalMalformed`` and the errors of amounts and fees."""
+    """What was typed, as values.
+
+    Raises ``ProposalMalformed`` and the errors of amounts, fees and tiers.
+    """
     if (buyer is None) == (vendor is None):
         raise ProposalMalformed("Name the vendor if you buy, or the buyer if you sell.")
     others = {Role.ARBITER: arbiter}
@@ -103,8 +111,10 @@ def read_draft(
         others=others,
         amount=parse_xmr(amount),
         allowance=0 if fee_allowance is None else parse_xmr(fee_allowance),
-        fees=FeeRule(bearer, _bps(arbiter_fee), 0),
+        fees=FeeRule(bearer, read_percent(arbiter_fee), read_percent(platform_fee)),
         subject=subject,
+        platform_address=platform_address,
+        confirmations=_tiers(confirmations),
     )
 
 
@@ -133,8 +143,8 @@ def prepare(opened: OpenHome, draft: Draft, address: str, directory: Directory) 
             proposer=draft.role,
             fees=draft.fees,
             fee_allowance=draft.allowance,
-            platform_address=None,
-            confirmations=ConfirmationTiers(),
+            platform_address=draft.platform_address,
+            confirmations=draft.confirmations,
             deadlines=Deadlines(),
         ),
         {role: parties[role] for role in Role},
@@ -194,10 +204,21 @@ def _look_up(
     return identities, contacts
 
 
-def _bps(text: str) -> int:
-    """Per cent with at most two decimals, as basis points."""
+def _tiers(texts: Sequence[str]) -> ConfirmationTiers:
+    """``AMOUNT:NUMBER`` each, the amount in XMR."""
+    tiers: list[tuple[int, int]] = []
+    for text in texts:
+        amount, colon, number = text.partition(":")
+        if not colon or not number.isascii() or not number.isdigit():
+            raise ProposalMalformed("Give confirmations as AMOUNT:NUMBER, such as 50:20.")
+        tiers.append((parse_xmr(amount), int(number[:9])))
+    return ConfirmationTiers(tuple(sorted(tiers)))
+
+
+def read_percent(text: str) -> int:
+    """Per cent with at most two decimals, as basis points. Raises ``FeeRuleInvalid``."""
     whole, _, decimals = text.strip().removesuffix("%").strip().partition(".")
     digits = whole + decimals.ljust(_BPS_DECIMALS, "0")
     if not digits.isascii() or not digits.isdigit() or len(decimals) > _BPS_DECIMALS:
-        raise FeeRuleInvalid("Give the arbiter's fee in per cent, such as 1.5.")
+        raise FeeRuleInvalid("Give it in per cent, such as 1.5.")
     return int(digits[:9])

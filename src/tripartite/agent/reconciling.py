@@ -243,6 +243,9 @@ class Reconciler:
             if intent.decision is Decision.RESUME:
                 self._resume(escrow_id, case)
                 desk.decisions.settle(intent.id)
+            elif intent.decision is Decision.CARRY_OUT:
+                self._stalls.pop(escrow_id, None)
+                desk.decisions.settle(intent.id)
             elif intent.decision is Decision.PROPOSE:
                 refusal = self._propose(escrow_id, intent)
             elif case is None:

@@ -141,6 +141,10 @@ MIGRATIONS: Final = (
         at TEXT NOT NULL
     ) STRICT;
     """,
+    """
+    -- When a message arrived here, for people; null for those from before this version.
+    ALTER TABLE messages ADD COLUMN heard_at TEXT;
+    """,
 )
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from tripartite.agent.authority import asks_person
 from tripartite.agent.home import public_identity
 from tripartite.agent.journal import Journal, StoredCase
 from tripartite.agent.wallet_book import WalletBook
-from tripartite.domain.lifecycle import open_moves
+from tripartite.domain.deposits import shortfall
+from tripartite.domain.lifecycle import verbs
 from tripartite.domain.money import format_xmr
+from tripartite.domain.parties import Role
 from tripartite.protocol.bodies import write_report
 from tripartite.protocol.next_step import waiting_on
+from tripartite.protocol.record import Record
 
 Shown = dict[str, object]
 
@@ -42,6 +46,7 @@ def status(journal: Journal, *, running: bool) -> Shown:
 def _escrow(journal: Journal, book: WalletBook, case: StoredCase) -> Shown:
     record, terms = case.record, case.record.agreement.terms
     own = book.address(case.escrow_id, record.attempt)
+    missing, surplus = shortfall(record.reports, terms.amount_due)
     unsent = journal.unanswered(case.escrow_id)
     return {
         "escrow_id": case.escrow_id,
@@ -60,14 +65,25 @@ def _escrow(journal: Journal, book: WalletBook, case: StoredCase) -> Shown:
         "deposit": {role.value: write_report(one) for role, one in record.reports.items()},
         "payout": None if record.payout is None else record.payout.txid,
         "waiting_on": [{"role": role.value, "what": what} for role, what in waiting_on(record)],
-        "you_can": [
-            verb for move in open_moves(record.state, case.role) if (verb := move.verb) is not None
-        ],
+        "missing": format_xmr(missing),
+        "surplus": format_xmr(surplus),
+        "offers": {
+            role.value: {"vendor_share": format_xmr(one.vendor_share)}
+            for role, one in record.offers.items()
+        },
+        "disputed_by": record.disputed_by and record.disputed_by.value,
+        "you_can": _verbs(record, case.role),
         "unsent": None if unsent is None else unsent.kind.value,
         "frozen": None
         if case.frozen is None
         else {"code": case.frozen.code, "detail": case.frozen.detail},
     }
+
+
+def _verbs(record: Record, role: Role) -> list[str]:
+    """What this person can decide; ``agree`` only where there is something to agree to."""
+    offered = any(one is not role for one in record.offers) or asks_person(record, role)
+    return [one for one in verbs(record.state, role) if one != "agree" or offered]
 
 
 def _decisions(journal: Journal) -> list[Shown]:

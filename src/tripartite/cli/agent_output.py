@@ -110,6 +110,54 @@ def print_status(shown: Mapping[str, object]) -> None:
         )
         table.add_row(*(Text(cell, overflow="fold") for cell in cells))
     console.print(table)
+    for escrow in cast("list[dict[str, object]]", shown["escrows"]):
+        for line in _money_lines(escrow):
+            console.print(Text(f"{str(escrow['escrow_id'])[:12]} {line}"))
     for alarm in cast("list[dict[str, str]]", shown["alarms"])[:10]:
         console.print(Text(f"{alarm['at']} {alarm['escrow_id'][:12]} {alarm['code']}"))
         console.print(Text(f"  {alarm['detail']}"))
+
+
+def _money_lines(escrow: Mapping[str, object]) -> Iterator[str]:
+    """What a table has no room for: money missing or too much, and offers."""
+    if escrow["address"] and escrow["state"] == "awaiting_deposit":
+        yield f"{escrow['missing']} of {escrow['amount_due']} XMR are still missing"
+    if escrow["surplus"] != "0":
+        yield f"{escrow['surplus']} XMR too much; they go back to the buyer with the payout"
+    for role, offer in cast("dict[str, dict[str, str]]", escrow["offers"]).items():
+        yield f"the {role} offers a split: {offer['vendor_share']} XMR for the vendor"
+
+
+def print_case(shown: Mapping[str, object]) -> None:
+    """Everything that was said in a dispute."""
+    from rich.console import Console  # noqa: PLC0415 — slow to import, needed only here
+    from rich.text import Text  # noqa: PLC0415 — as above
+
+    console = Console(highlight=False, markup=False, emoji=False)
+
+    def say(line: str) -> None:
+        console.print(Text(line))
+
+    say(f"escrow {shown['escrow_id']}: {shown['state']}, you are the {shown['role']}")
+    for role, party in cast("dict[str, dict[str, str]]", shown["parties"]).items():
+        say(f"{role}: {party['account'] or '(name not known yet)'} {party['fingerprint']}")
+    if shown["disputed_by"]:
+        say(f"dispute opened by the {shown['disputed_by']}, {shown['disputed_at'] or 'earlier'}")
+        say(str(shown["clock"]))
+    for said in cast("list[dict[str, str]]", shown["statements"]):
+        say(f"--- {said['by']}, {said['kind']}, {said['heard_at']}")
+        say(said["problem"] or said["text"])
+    for file in cast("list[dict[str, object]]", shown["evidence"]):
+        where = file["problem"] or file["file"] or f"{file['here']} of {file['parts']} parts here"
+        say(f"--- {file['by']}, evidence: {file['name']} ({file['type']}, {file['size']} bytes)")
+        say(f"SHA-256 {file['sha256']}: {where}")
+    for role, offer in cast("dict[str, dict[str, str]]", shown["offers"]).items():
+        say(f"--- the {role} offers a split: {offer['vendor_share']} XMR for the vendor")
+    payout = cast("dict[str, object] | None", shown["payout"])
+    if payout is not None:
+        share = payout["vendor_percent"] or payout["vendor_share"]
+        say(f"--- payout: {payout['for']}{f', {share} for the vendor' if share else ''}")
+        if payout["asks_you"]:
+            say("It waits for your signature: tripartite agent agree")
+    for one in cast("list[dict[str, str]]", shown["waiting_on"]):
+        say(f"waits for the {one['role']}: {one['what']}")

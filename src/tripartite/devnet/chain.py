@@ -56,6 +56,22 @@ class Chain:
             self._client.generate_blocks(blocks, self._miner)
         return self.height
 
+    def pop(self, blocks: int) -> int:
+        """A reorganisation takes so many blocks away; the number of blocks there are then.
+
+        Their transactions go back to the pool.
+        """
+        with self._mining:
+            return self._client.pop_blocks(blocks)
+
+    def forget(self, *txids: str) -> None:
+        """Drop transactions from the pool, as a node does with what waits for too long."""
+        self._client.flush_txpool(txids)
+
+    def knows(self, txid: str) -> bool:
+        """Whether a transaction is in the pool or in a block."""
+        return self.transaction(txid) is not None
+
     def mine_until(
         self,
         fact: Fact,

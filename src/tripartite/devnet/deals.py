@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from tripartite.devnet import programs
@@ -12,9 +13,10 @@ from tripartite.devnet.community import Community
 from tripartite.devnet.network import Devnet
 from tripartite.devnet.waiting import Fact, name_of, until
 from tripartite.domain.deposits import UNLOCK_DEPTH
-from tripartite.domain.lifecycle import State
+from tripartite.domain.lifecycle import PAID_OUT, State
 from tripartite.domain.money import ATOMIC, format_xmr
 from tripartite.domain.parties import Role
+from tripartite.domain.settlement import Recipient
 
 # Far more than anything takes on two busy cores; who waits that long wants the report.
 PATIENCE: Final = 180.0
@@ -38,6 +40,65 @@ class Seat:
     def release(self) -> None:
         """As the buyer: let the vendor have the money."""
         self.shown += self.party.release(self._escrow_id)
+
+    def refund(self) -> None:
+        """As the vendor: let the buyer have everything back."""
+        self._decide("refund")
+
+    def cancel(self) -> None:
+        """Call it off before money."""
+        self._decide("cancel")
+
+    def settle(self, *, vendor_share: int) -> None:
+        """Offer the other trader a split; ``vendor_share`` in piconero."""
+        self._decide("settle", "--vendor-share", format_xmr(vendor_share))
+
+    def agree(self, *, vendor_share: int) -> None:
+        """Agree to the other trader's split, if it is this one."""
+        self._decide("agree", "--vendor-share", format_xmr(vendor_share))
+
+    def carry_out(self, *, vendor_percent: str) -> None:
+        """Agree to sign a ruling with the arbiter, if it is this one."""
+        self._decide("agree", "--ruling", "--vendor-percent", vendor_percent)
+
+    def dispute(self, reason: str, *evidence: Path) -> None:
+        """Call the arbiter."""
+        files = [word for one in evidence for word in ("--evidence", str(one))]
+        self._decide("dispute", "--reason", reason, *files)
+
+    def state(self, text: str) -> None:
+        """Say something in a dispute."""
+        self._decide("state", "--text", text)
+
+    def show(self, *files: Path) -> None:
+        """Show files in a dispute."""
+        self._decide("evidence", *(str(one) for one in files))
+
+    def rule(
+        self,
+        *,
+        winner: Role | None = None,
+        vendor_percent: str | None = None,
+        cosigner: Role | None = None,
+    ) -> None:
+        """As the arbiter: decide for one of the two, or split."""
+        words = ["--for", winner.value] if winner else ["--vendor-percent", vendor_percent or ""]
+        if cosigner is not None:
+            words += ["--cosigner", cosigner.value]
+        self._decide("rule", *words)
+
+    def case(self) -> Mapping[str, object]:
+        """What was said in the dispute, as this party reads it."""
+        return self.party.case(self._escrow_id)
+
+    def status(self) -> Mapping[str, object]:
+        """What this party's agent shows of the escrow."""
+        found = self.party.escrow(self._escrow_id)
+        assert found is not None, "ask once it has heard of it"
+        return found
+
+    def _decide(self, verb: str, *words: str) -> None:
+        self.shown += self.party.decide(verb, self._escrow_id, *words)
 
     def has_heard(self) -> bool:
         """Whether this party's agent knows of the escrow."""
@@ -79,8 +140,9 @@ class Deal:
         *,
         amount: int = 2 * ATOMIC,
         subject: str | None = None,
+        more: Sequence[str] = (),
     ) -> Deal:
-        """The buyer proposes; ``amount`` in piconero."""
+        """The buyer proposes; ``amount`` in piconero, ``more`` words of the command."""
         chosen = community or devnet.community
         traded = subject or f"a bicycle, frame number {secrets.token_hex(4)}"
         escrow_id = chosen[Role.BUYER].propose(
@@ -88,6 +150,7 @@ class Deal:
             arbiter=chosen[Role.ARBITER],
             amount=amount,
             subject=traded,
+            more=more,
         )
         return cls(devnet, chosen, escrow_id, amount=amount, subject=traded)
 
@@ -136,6 +199,23 @@ class Deal:
         """A payout was handed to the network."""
         return self.overview().txid is not None
 
+    def is_cancelled(self) -> bool:
+        """It was called off."""
+        return self.state is State.CANCELLED
+
+    def is_disputed(self) -> bool:
+        """The arbiter was called."""
+        return self.state is State.DISPUTED
+
+    def is_paid_out(self) -> bool:
+        """A payout is final, for the coordinator's node."""
+        return self.state in PAID_OUT
+
+    def is_over_for_all(self) -> bool:
+        """A payout is final, for each agent's own node too."""
+        ended = {state.value for state in PAID_OUT}
+        return all(seat.status()["state"] in ended for seat in self.seats.values())
+
     def is_completed(self) -> bool:
         """The vendor was paid, finally."""
         return self.state is State.COMPLETED
@@ -171,9 +251,10 @@ class Deal:
         for seat in (self.vendor, self.arbiter):
             seat.accept()
 
-    def pay(self, *amounts: int) -> str:
+    def pay(self, *amounts: int, unlock_time: int = 0) -> str:
         """One deposit with an output per amount (all of it in one by default); not mined yet."""
-        return self.devnet.payer.pay(self.address, amounts or (self.amount,))
+        paid = amounts or (self.amount,)
+        return self.devnet.payer.pay(self.address, paid, unlock_time=unlock_time)
 
     def fund(self, *amounts: int) -> str:
         """Pay, and mine until the deposit counts. The deposit's transaction id."""
@@ -183,10 +264,10 @@ class Deal:
         return txid
 
     def finish(self) -> str:
-        """From consent to ``completed``. The payout's transaction id."""
+        """From consent to the end, whichever it is. The payout's transaction id."""
         self.until(self.is_broadcast)
         self.devnet.chain.mine(UNLOCK_DEPTH)
-        self.mine_until(self.is_completed)
+        self.mine_until(self.is_paid_out)
         return self.txid
 
     def mine_until(self, fact: Fact) -> int:
@@ -195,9 +276,14 @@ class Deal:
             fact, seconds=PATIENCE, what=name_of(fact), report=self.report
         )
 
-    def received(self, role: Role) -> int:
-        """What this party's own ordinary wallet got by the payout, in piconero."""
-        return self.devnet.purses.received(role, self.txid)
+    def received(self, who: Role | Recipient) -> int:
+        """What this party's (or the platform's) ordinary wallet got by the payout, in piconero."""
+        return self.devnet.purses.received(who, self.txid)
+
+    def receipts(self) -> tuple[int, int, int, int]:
+        """What buyer, vendor, arbiter and platform got, and nobody else can have got."""
+        buyer, vendor, arbiter, platform = (self.received(who) for who in Recipient)
+        return buyer, vendor, arbiter, platform
 
     def payout_fee(self) -> int:
         """What the payout's transaction cost, in piconero."""

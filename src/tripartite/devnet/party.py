@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -149,12 +150,17 @@ class Party:
 
     # What this party decides
 
-    def propose(self, *, vendor: Party, arbiter: Party, amount: int, subject: str) -> str:
-        """As the buyer: propose an escrow over ``amount`` piconero; its id."""
+    def propose(
+        self, *, vendor: Party, arbiter: Party, amount: int, subject: str, more: Sequence[str] = ()
+    ) -> str:
+        """As the buyer: propose an escrow over ``amount`` piconero; its id.
+
+        ``more`` are further words of the command, such as fees.
+        """
         printed = self.run(
             "propose", "--vendor", vendor.name, "--arbiter", arbiter.name,
             "--amount", format_xmr(amount), "--refund-address", self.address,
-            "--subject", subject, *_expecting(vendor, arbiter), "--yes",
+            "--subject", subject, *more, *_expecting(vendor, arbiter), "--yes",
         )  # fmt: skip
         return str(_PROPOSED.findall(printed)[0])
 
@@ -168,7 +174,15 @@ class Party:
         """As the buyer: let the vendor have the money; what was shown before."""
         return self.run("release", escrow_id, "--yes")
 
+    def decide(self, verb: str, escrow_id: str, *words: str) -> str:
+        """Any other decision about an escrow; what was shown before."""
+        return self.run(verb, escrow_id, *words, "--yes")
+
     # What this party's agent knows
+
+    def case(self, escrow_id: str) -> Mapping[str, object]:
+        """What was said in a dispute; files are kept in its home."""
+        return cast("Mapping[str, object]", json.loads(self.run("case", escrow_id, "--json")))
 
     def status(self) -> Mapping[str, object]:
         """What ``tripartite agent status`` shows, read the way that command reads it."""

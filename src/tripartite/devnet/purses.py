@@ -11,9 +11,11 @@ from typing import Final
 from tripartite.devnet.chain import Chain
 from tripartite.domain.parties import Network, Role
 from tripartite.domain.secrets import Secret
+from tripartite.domain.settlement import Recipient
 from tripartite.monero.processes import WalletRpcProcess, create_wallet_with_cli
 from tripartite.monero.signing import SigningWallet
-from tripartite.monero.wallet_results import Balance, Recipient
+from tripartite.monero.wallet_results import Balance
+from tripartite.monero.wallet_results import Recipient as Payee
 
 # A reward can be spent after 60 blocks (CRYPTONOTE_MINED_MONEY_UNLOCK_WINDOW), a payment hides
 # among 15 older outputs. From there on each further block frees another reward.
@@ -47,7 +49,7 @@ class Payer:
         """One transaction with one output per amount (piconero); its id. It isn't mined yet."""
         with self._turn:
             self._wallet.refresh()
-            recipients = [Recipient(address, amount) for amount in amounts]
+            recipients = [Payee(address, amount) for amount in amounts]
             return self._wallet.transfer(recipients, unlock_time=unlock_time).txids[0]
 
     def balance(self) -> Balance:
@@ -70,31 +72,32 @@ class Purses:
         self.process = process
         self._wallet = wallet
         self._password = password
-        self._addresses: dict[Role, str] = {}
-        self._open: Role | None = None
+        self._addresses: dict[str, str] = {}
+        self._open: str | None = None
         self._turn = threading.Lock()
 
     @classmethod
     def start(cls, directory: Path, chain: Chain) -> Purses:
-        """Make a wallet for each role."""
+        """Make a wallet for everybody who can be paid."""
         process = WalletRpcProcess.start(directory, node_url=chain.url, network=Network.REGTEST)
         wallet = SigningWallet(process.url, process.login)
         purses = cls(process, wallet, Secret(secrets.token_urlsafe(16)))
-        for role in Role:
-            purses._make(role)
+        for who in Recipient:
+            purses._make(who.value)
         return purses
 
-    def address(self, role: Role) -> str:
-        """Where this party wants to be paid."""
-        return self._addresses[role]
+    def address(self, who: Role | Recipient) -> str:
+        """Where this party, or the platform, wants to be paid."""
+        return self._addresses[who.value]
 
-    def received(self, role: Role, txid: str) -> int:
-        """What this party's own wallet got by this transaction, in piconero; 0 if nothing yet."""
+    def received(self, who: Role | Recipient, txid: str) -> int:
+        """What their own wallet got by this transaction, in piconero; 0 if nothing yet."""
+        name = who.value
         with self._turn:
-            if self._open is not role:
-                self._wallet.open_wallet(role.value, self._password)
+            if self._open != name:
+                self._wallet.open_wallet(name, self._password)
                 self._wallet.auto_refresh(enable=False)
-                self._open = role
+                self._open = name
             self._wallet.refresh()
             return sum(
                 one.amount for one in self._wallet.get_transfers().incoming if one.txid == txid
@@ -105,8 +108,8 @@ class Purses:
         self._wallet.close()
         self.process.stop()
 
-    def _make(self, role: Role) -> None:
-        self._wallet.create_wallet(role.value, self._password)
+    def _make(self, name: str) -> None:
+        self._wallet.create_wallet(name, self._password)
         self._wallet.auto_refresh(enable=False)
-        self._addresses[role] = self._wallet.get_address()
-        self._open = role
+        self._addresses[name] = self._wallet.get_address()
+        self._open = name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tripartite.devnet import programs
 from tripartite.devnet.api import Api
@@ -47,27 +47,27 @@ class Market:
     def coordinator(self) -> CoordinatorProcess:
         return self.community.coordinator
 
-    def proposed_deal(self, *, amount: int = 2 * ATOMIC) -> Deal:
-        """The buyer has proposed."""
-        deal = Deal.propose(self.devnet, self.community, amount=amount)
+    def proposed_deal(self, *, amount: int = 2 * ATOMIC, more: Sequence[str] = ()) -> Deal:
+        """The buyer has proposed; ``more`` words of the command say what isn't usual."""
+        deal = Deal.propose(self.devnet, self.community, amount=amount, more=more)
         self.deals.append(deal)
         return deal
 
-    def accepted_deal(self, *, amount: int = 2 * ATOMIC) -> Deal:
+    def accepted_deal(self, *, amount: int = 2 * ATOMIC, more: Sequence[str] = ()) -> Deal:
         """Vendor and arbiter have accepted; the agents do the rest by themselves."""
-        deal = self.proposed_deal(amount=amount)
+        deal = self.proposed_deal(amount=amount, more=more)
         deal.accept()
         return deal
 
-    def keyed_deal(self, *, amount: int = 2 * ATOMIC) -> Deal:
+    def keyed_deal(self, *, amount: int = 2 * ATOMIC, more: Sequence[str] = ()) -> Deal:
         """There is a deposit address that all three attested."""
-        deal = self.accepted_deal(amount=amount)
+        deal = self.accepted_deal(amount=amount, more=more)
         deal.until(deal.is_keyed)
         return deal
 
-    def funded_deal(self, *, amount: int = 2 * ATOMIC) -> Deal:
+    def funded_deal(self, *, amount: int = 2 * ATOMIC, more: Sequence[str] = ()) -> Deal:
         """The deposit is there and confirmed."""
-        deal = self.keyed_deal(amount=amount)
+        deal = self.keyed_deal(amount=amount, more=more)
         deal.fund()
         return deal
 
@@ -89,6 +89,11 @@ class Market:
             directory=self.coordinator.directory, settings=self.coordinator.settings(),
         )  # fmt: skip
         return done.returncode == 0 and done.stdout.startswith("intact")
+
+    def coordinator_knows(self, *texts: str) -> bool:
+        """Whether any of these texts stands in a file of the coordinator."""
+        files = [one for one in self.coordinator.directory.rglob("*") if one.is_file()]
+        return any(text.encode() in one.read_bytes() for one in files for text in texts)
 
     def mine(self, blocks: int = 1) -> None:
         """Some blocks go by."""

@@ -110,6 +110,7 @@ class PaperWallets:
     address: str = DEPOSIT_ADDRESS
     plans: list[PayoutPlan] = field(default_factory=list)
     made: int = 0
+    spending: tuple[str, ...] = ()
 
     def new_ref(self) -> WalletRef:
         self.made += 1
@@ -167,6 +168,10 @@ class PaperWallets:
     def resubmit(self, ref: WalletRef, signed_txset: str) -> str:
         self._called("resubmit")
         return TXID
+
+    def spent_by(self, ref: WalletRef) -> tuple[str, ...]:
+        self._called("spent_by")
+        return self.spending
 
     def deposit(self, amount: int, *, height: int | None = 101, top: int = 120) -> None:
         """Money at the address."""
