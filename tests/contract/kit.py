@@ -40,6 +40,7 @@ from tripartite.protocol.sealing import seal
 ORIGIN = "http://127.0.0.1:8700"
 AMOUNT = 1_500_000_000_000
 TXID = "ab" * 32
+TX = "00ff"
 
 
 @dataclass(frozen=True)
@@ -164,22 +165,40 @@ class Market:
         for role in (Role.BUYER, Role.VENDOR):
             self.say(deal, role, Kind.DEPOSIT_REPORT, body=report(deal.amount))
         self.say(deal, Role.BUYER, Kind.RELEASE)
+        self.pay_out(deal, txid)
+        return deal
+
+    def pay_out(self, deal: Deal, txid: str, *, attempt: int = 1) -> None:
+        """Both sign, and the vendor hands the payout to the network."""
         for role in (Role.BUYER, Role.VENDOR):
-            self.say(deal, role, Kind.PAYOUT_INFO, **deal.sealed(role, Kind.PAYOUT_INFO, round_=1))
+            self.say(
+                deal,
+                role,
+                Kind.PAYOUT_INFO,
+                **deal.sealed(role, Kind.PAYOUT_INFO, round_=1, attempt=attempt),
+            )
         self.say(
             deal,
             Role.BUYER,
             Kind.PAYOUT_TXSET,
-            **deal.sealed(Role.BUYER, Kind.PAYOUT_TXSET, round_=2),
+            **deal.sealed(Role.BUYER, Kind.PAYOUT_TXSET, round_=2, attempt=attempt),
         )
         self.say(
             deal,
             Role.VENDOR,
             Kind.PAYOUT_BROADCAST,
-            body={"txid": txid, "tx": "00ff"},
-            attempt=1,
+            body={"txid": txid, "tx": TX},
+            attempt=attempt,
             round_=3,
         )
+
+    def disputed_deal(self) -> Deal:
+        """A deal with money in it, about which the buyer has called the arbiter."""
+        deal = self.attested_deal()
+        for role in (Role.BUYER, Role.VENDOR):
+            self.say(deal, role, Kind.DEPOSIT_REPORT, body=report(deal.amount))
+        reason = deal.sealed(Role.BUYER, Kind.DISPUTE, round_=0, attempt=0)
+        self.say(deal, Role.BUYER, Kind.DISPUTE, **reason)
         return deal
 
 

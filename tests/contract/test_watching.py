@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.kit import TXID, Market
+from tests.contract.kit import TX, TXID, Market
 from tripartite.coordinator.escrows.models import Escrow
 from tripartite.coordinator.storing import now, write_transaction
 from tripartite.coordinator.watch.keys import PAYOUT, payout_key
@@ -24,7 +24,9 @@ from tripartite.monero.monerod import (
     KnownTransaction,
     NodeInfo,
     NodeVersion,
+    Submission,
 )
+from tripartite.protocol.envelope import Kind
 
 
 class ScriptedNode:
@@ -34,6 +36,7 @@ class ScriptedNode:
         self.network = network
         self.transaction: KnownTransaction | None = None
         self.reachable = True
+        self.sent: list[str] = []
 
     def mined(self, *, confirmations: int) -> None:
         self.transaction = KnownTransaction(TXID, False, 200, confirmations, False, "")
@@ -53,6 +56,10 @@ class ScriptedNode:
         if self.transaction is None:
             return FoundTransactions((), tuple(txids))
         return FoundTransactions((self.transaction,), ())
+
+    def send_raw_transaction(self, blob: str) -> Submission:
+        self.sent.append(blob)
+        return Submission(True, True, frozenset())
 
     def close(self) -> None:
         """Nothing is open."""
@@ -147,6 +154,30 @@ def test_a_payout_never_seen_has_not_vanished(watch: Watch) -> None:
 
     assert watch.events() == []
     assert watch.work.due is not None
+
+
+def test_a_payout_that_our_node_lacks_is_sent_again_as_it_was_announced(watch: Watch) -> None:
+    watch.node.mined(confirmations=3)
+    watch.look()
+    assert watch.node.sent == []
+    watch.node.transaction = None
+
+    watch.look()
+
+    assert watch.node.sent == [TX]
+
+
+def test_a_rival_payout_that_was_mined_is_the_outcome(watch: Watch) -> None:
+    """A second one was announced; the first one is what the miners took."""
+    watch.market.say(
+        watch.deal, Role.BUYER, Kind.PAYOUT_RESTART, body={"reason": "rejected"}, attempt=1
+    )
+    watch.market.pay_out(watch.deal, "99" * 32, attempt=2)
+    watch.node.mined(confirmations=10)
+
+    shown = watch.look()
+
+    assert (shown["state"], shown["payout"]["txid"]) == ("completed", TXID)
 
 
 def test_a_node_of_another_network_is_not_believed(market: Market) -> None:

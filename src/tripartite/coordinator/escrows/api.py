@@ -66,6 +66,20 @@ class Report(Body):
     height: int
 
 
+class OfferShown(Body):
+    """A split that one trader offers: the vendor's share of the agreed amount, piconero as text."""
+
+    by: str
+    vendor_share: str
+
+
+class DisputeShown(Body):
+    """That, by whom and when the arbiter was called; what about is sealed."""
+
+    opened_by: str
+    opened_at: datetime | None
+
+
 class Summary(Body):
     """One escrow at a glance; amounts are piconero as text."""
 
@@ -79,6 +93,10 @@ class Summary(Body):
     attempt: int
     address: str | None
     deposit: dict[str, Report]
+    deposit_missing: str
+    deposit_surplus: str
+    offers: list[OfferShown]
+    dispute: DisputeShown | None
     payout: PayoutShown | None
     waiting_on: list[Waiting]
     version: int

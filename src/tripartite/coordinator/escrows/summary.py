@@ -10,11 +10,15 @@ from typing import Final
 from tripartite.coordinator.escrows.errors import EscrowUnknown
 from tripartite.coordinator.escrows.models import Escrow, Participant
 from tripartite.coordinator.escrows.storage import record_of
+from tripartite.coordinator.relay.models import Message
 from tripartite.coordinator.watch.models import PayoutSighting
+from tripartite.domain.deposits import shortfall
 from tripartite.domain.lifecycle import State
 from tripartite.domain.parties import Role
 from tripartite.protocol.bodies import write_report
+from tripartite.protocol.envelope import Kind
 from tripartite.protocol.next_step import waiting_on
+from tripartite.protocol.record import Record
 
 PAGE: Final = 100
 
@@ -67,13 +71,39 @@ def _summaries(
     parties: dict[str, dict[str, Participant]] = {row.escrow_id: {} for row in rows}
     for one in Participant.objects.filter(escrow__in=rows).select_related("account"):
         parties[one.escrow_id][one.role] = one
-    return [_summary(row, parties[row.escrow_id], account_id, required) for row in rows]
+    opened = _disputes([row.escrow_id for row in rows])
+    return [
+        _summary(
+            row,
+            parties[row.escrow_id],
+            account_id,
+            required=required,
+            disputed_at=opened.get(row.escrow_id),
+        )
+        for row in rows
+    ]
+
+
+def _disputes(escrow_ids: list[str]) -> dict[str, datetime]:
+    """When each dispute was opened, by our clock."""
+    found = (
+        Message.objects.filter(escrow_id__in=escrow_ids, kind=Kind.DISPUTE.value)
+        .order_by("position")
+        .values_list("escrow_id", "received_at")
+    )
+    return dict(found)
 
 
 def _summary(
-    row: Escrow, parties: Mapping[str, Participant], account_id: int, required: int
+    row: Escrow,
+    parties: Mapping[str, Participant],
+    account_id: int,
+    *,
+    required: int,
+    disputed_at: datetime | None,
 ) -> Mapping[str, object]:
     record = record_of(row.escrow_id, row.version, row.snapshot)
+    missing, surplus = shortfall(record.reports, record.agreement.terms.amount_due)
     return {
         "escrow_id": row.escrow_id,
         "contract_id": row.contract_id,
@@ -91,11 +121,16 @@ def _summary(
         "attempt": record.attempt,
         "address": record.address,
         "deposit": {role.value: write_report(one) for role, one in record.reports.items()},
-        "payout": _payout(
-            None if record.payout is None else record.payout.txid,
-            getattr(row, "sighting", None),
-            required,
-        ),
+        "deposit_missing": str(missing),
+        "deposit_surplus": str(surplus),
+        "offers": [
+            {"by": role.value, "vendor_share": str(one.vendor_share)}
+            for role, one in record.offers.items()
+        ],
+        "dispute": None
+        if record.disputed_by is None
+        else {"opened_by": record.disputed_by.value, "opened_at": disputed_at},
+        "payout": _payout(record, getattr(row, "sighting", None), required),
         "waiting_on": [{"role": role.value, "what": what} for role, what in waiting_on(record)],
         "version": row.version,
         "created_at": row.created_at,
@@ -104,16 +139,24 @@ def _summary(
 
 
 def _payout(
-    txid: str | None, sighting: PayoutSighting | None, required: int
+    record: Record, sighting: PayoutSighting | None, required: int
 ) -> Mapping[str, object] | None:
-    if txid is None:
+    """The payout that our node saw, which may be another than the one made last."""
+    expected = None if record.payout is None else record.payout.txid
+    if sighting is not None and sighting.txid in record.broadcasts:
+        return {
+            "txid": sighting.txid,
+            "confirmations": sighting.confirmations,
+            "required": required,
+            "height": sighting.height,
+            "looked_at": sighting.looked_at,
+        }
+    if expected is None:
         return None
-    seen = sighting is not None and sighting.txid == txid
-    looked_at: datetime | None = sighting.looked_at if sighting is not None and seen else None
     return {
-        "txid": txid,
-        "confirmations": sighting.confirmations if sighting is not None and seen else 0,
+        "txid": expected,
+        "confirmations": 0,
         "required": required,
-        "height": sighting.height if sighting is not None and seen else None,
-        "looked_at": looked_at,
+        "height": None,
+        "looked_at": None,
     }

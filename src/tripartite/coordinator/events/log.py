@@ -18,7 +18,8 @@ from django.dispatch import Signal
 
 from tripartite.coordinator.events.chain import Link, chain_hash
 from tripartite.coordinator.storing import rfc3339
-from tripartite.domain.lifecycle import Step
+from tripartite.domain.lifecycle import PAID_OUT, Event, Step
+from tripartite.protocol.record import Record
 
 CHANNEL: Final = "tripartite_events"
 """PostgreSQL channel on which a commit wakes the tails of other processes."""
@@ -35,6 +36,8 @@ class EventType(StrEnum):
     MESSAGE_RELAYED = "MessageRelayed"
     MESSAGE_REFUSED = "MessageRefused"
     ESCROW_STATUS_CHANGED = "EscrowStatusChanged"
+    DISPUTE_OPENED = "DisputeOpened"
+    DISPUTE_RESOLVED = "DisputeResolved"
     TRANSACTION_SEEN = "TransactionSeen"
     TRANSACTION_CONFIRMED = "TransactionConfirmed"
     TRANSACTION_VANISHED = "TransactionVanished"
@@ -96,6 +99,21 @@ def status_changes(escrow_id: str, steps: Sequence[Step]) -> list[NewEvent]:
         )
         for step in steps
     ]
+
+
+def dispute_events(after: Record, steps: Sequence[Step]) -> list[NewEvent]:
+    """A dispute that these steps opened, or brought to its final end."""
+    told: list[NewEvent] = []
+    by = after.disputed_by
+    for step in steps:
+        if step.event is Event.DISPUTE_OPENED and by is not None:
+            told.append(
+                NewEvent(EventType.DISPUTE_OPENED, after.escrow_id, {"opened_by": by.value})
+            )
+        elif step.after in PAID_OUT and by is not None:
+            facts = {"opened_by": by.value, "outcome": step.after.value}
+            told.append(NewEvent(EventType.DISPUTE_RESOLVED, after.escrow_id, facts))
+    return told
 
 
 def append(events: Sequence[NewEvent], *, at: datetime) -> int:

@@ -20,7 +20,14 @@ from tripartite.coordinator.escrows.errors import (
     RoleNotYours,
 )
 from tripartite.coordinator.escrows.models import Participant
-from tripartite.coordinator.events.log import EventType, NewEvent, Value, append, status_changes
+from tripartite.coordinator.events.log import (
+    EventType,
+    NewEvent,
+    Value,
+    append,
+    dispute_events,
+    status_changes,
+)
 from tripartite.coordinator.relay.models import Message as StoredMessage
 from tripartite.coordinator.storing import now, write_transaction
 from tripartite.coordinator.watch.keys import payout_key
@@ -126,8 +133,9 @@ def _store(seen: storage.Seen, admission: Admission, remember: Remember) -> Post
         _insert(message, position=position, at=at)
         remember(posted)
         changes = status_changes(record.escrow_id, admission.steps)
-        append([_relayed(message, position=position), *changes], at=at)
-        if record.payout is not None and record.payout.txid is not None:
+        disputes = dispute_events(record, admission.steps)
+        append([_relayed(message, position=position), *changes, *disputes], at=at)
+        if record.broadcasts:
             wake(payout_key(record.escrow_id), at=at)
     storage.keep(record, version=seen.version + 1)
     return posted

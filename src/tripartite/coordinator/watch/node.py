@@ -13,7 +13,7 @@ from tripartite.coordinator.work.queue import Lease, fenced
 from tripartite.coordinator.work.runner import Again
 from tripartite.domain.errors import Unavailable
 from tripartite.domain.parties import Network
-from tripartite.monero.monerod import FoundTransactions, Monerod, NodeInfo, NodeVersion
+from tripartite.monero.monerod import FoundTransactions, Monerod, NodeInfo, NodeVersion, Submission
 from tripartite.monero.transport import Login, Timeouts
 from tripartite.monero.versions import require_supported_node
 
@@ -46,6 +46,8 @@ class Node(Protocol):
     def get_version(self) -> NodeVersion: ...
 
     def get_transactions(self, txids: list[str], *, prune: bool = False) -> FoundTransactions: ...
+
+    def send_raw_transaction(self, blob: str) -> Submission: ...
 
     def close(self) -> None: ...
 

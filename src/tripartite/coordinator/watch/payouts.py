@@ -1,40 +1,39 @@
-"""Is the payout final? Asks the coordinator's own node, by transaction id.
+"""Which payout is final? Asks the coordinator's own node, by transaction id.
 
 A payout is done at the required number of confirmations and not before: neither a party's word
-nor a place in the pool counts. "We could not find out" is not "no": an unreachable node only means
+nor a place in the pool counts. All payouts ever
+handed to the network are watched, and the one that is mined is the outcome; one that vanished is
+sent again. "We could not find out" is not "no": an unreachable node only means
 asking again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
 
 from tripartite.coordinator.escrows import storage
-from tripartite.coordinator.events.log import EventType, NewEvent, append, status_changes
+from tripartite.coordinator.events.log import (
+    EventType,
+    NewEvent,
+    append,
+    dispute_events,
+    status_changes,
+)
+from tripartite.coordinator.relay.models import Message
 from tripartite.coordinator.storing import now
 from tripartite.coordinator.watch.keys import PAYOUT
 from tripartite.coordinator.watch.models import PayoutSighting
-from tripartite.coordinator.watch.node import OwnNode
+from tripartite.coordinator.watch.node import Node, OwnNode
 from tripartite.coordinator.work.queue import Lease, fenced
 from tripartite.coordinator.work.runner import Again
 from tripartite.domain.lifecycle import Event, Step, Teller, is_open
 from tripartite.monero.monerod import KnownTransaction
 from tripartite.protocol.admission import observe
+from tripartite.protocol.bodies import read_broadcast
+from tripartite.protocol.envelope import Kind, read_envelope
 from tripartite.protocol.record import Record
-
-_CONFIRMED: Final = {
-    Event.RELEASE_SIGNED: Event.RELEASE_CONFIRMED,
-    Event.RULED_FOR_VENDOR: Event.RELEASE_CONFIRMED,
-    Event.REFUND_SIGNED: Event.REFUND_CONFIRMED,
-    Event.DEPOSIT_ARRIVED_LATE: Event.REFUND_CONFIRMED,
-    Event.RULED_FOR_BUYER: Event.REFUND_CONFIRMED,
-    Event.SETTLEMENT_AGREED: Event.SETTLEMENT_CONFIRMED,
-    Event.RULED_SPLIT: Event.SETTLEMENT_CONFIRMED,
-}
-"""What it means that the payout decided by an event is final."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +64,20 @@ def watch_payouts(
     def reconcile(lease: Lease) -> Again | None:
         escrow_id = lease.key.removeprefix(PAYOUT)
         seen = storage.load(escrow_id)
-        txid = _awaited(seen.record)
-        if txid is None:
+        txids = _awaited(seen.record)
+        if not txids:
             return None
-        found = own.ask().get_transactions([txid], prune=True).found
-        look = _look(txid, found[0] if found else None)
-        before = PayoutSighting.objects.filter(pk=escrow_id, txid=txid).first()
+        node = own.ask()
+        look = _look(txids, node.get_transactions(txids, prune=True).found)
+        if not look.known:
+            _send_again(node, escrow_id)
+        before = PayoutSighting.objects.filter(pk=escrow_id, txid=look.txid).first()
         finding = judge(
             seen.record,
             look,
             before=None
             if before is None
-            else Look(txid, not before.missing, before.height, before.confirmations),
+            else Look(look.txid, not before.missing, before.height, before.confirmations),
             required=required,
         )
         with fenced(lease):
@@ -88,7 +89,7 @@ def watch_payouts(
             PayoutSighting.objects.update_or_create(
                 pk=escrow_id,
                 defaults={
-                    "txid": txid,
+                    "txid": look.txid,
                     "height": look.height,
                     "confirmations": look.confirmations,
                     "missing": not look.known,
@@ -104,21 +105,26 @@ def watch_payouts(
 
 def judge(record: Record, look: Look, *, before: Look | None, required: int) -> Finding:
     """What a look means. Pure."""
-    confirmed, facts = _confirmation(record), {"txid": look.txid, "height": look.height}
-    if look.known and look.confirmations >= required and confirmed is not None:
+    confirmed = record.broadcasts[look.txid]
+    facts = {"txid": look.txid, "height": look.height}
+    if look.known and look.confirmations >= required:
         after, step = observe(record, confirmed, by=Teller.CHAIN)
-        done = NewEvent(
-            EventType.TRANSACTION_CONFIRMED,
-            record.escrow_id,
-            {**facts, "confirmations": look.confirmations},
-        )
-        return Finding(
-            after, (step,), (done, *status_changes(record.escrow_id, (step,))), final=True
-        )
+        told = [
+            NewEvent(
+                EventType.TRANSACTION_CONFIRMED,
+                record.escrow_id,
+                {**facts, "confirmations": look.confirmations},
+            ),
+            *status_changes(record.escrow_id, (step,)),
+            *dispute_events(record, (step,)),
+        ]
+        return Finding(after, (step,), tuple(told), final=True)
     was_known = before is not None and before.known
     if not look.known and was_known:
-        after, step = observe(record, Event.PAYOUT_VANISHED, by=Teller.CHAIN)
         gone = NewEvent(EventType.TRANSACTION_VANISHED, record.escrow_id, {"txid": look.txid})
+        if not is_open(record.state, Event.PAYOUT_VANISHED, by=Teller.CHAIN):
+            return Finding(record, (), (gone,), final=False)
+        after, step = observe(record, Event.PAYOUT_VANISHED, by=Teller.CHAIN)
         return Finding(
             after, (step,), (gone, *status_changes(record.escrow_id, (step,))), final=False
         )
@@ -127,24 +133,36 @@ def judge(record: Record, look: Look, *, before: Look | None, required: int) -> 
     return Finding(record, (), (sighted,) if moved else (), final=False)
 
 
-def _confirmation(record: Record) -> Event | None:
-    """The event that ends this escrow once its payout is final; None if nothing can."""
-    if record.payout is None:
-        return None
-    event = _CONFIRMED.get(record.payout.event)
-    if event is None or not is_open(record.state, event, by=Teller.CHAIN):
-        return None
-    return event
+def _awaited(record: Record) -> list[str]:
+    """Every payout that could end this escrow: they spend the same outputs, so one will."""
+    return [
+        txid
+        for txid, event in record.broadcasts.items()
+        if is_open(record.state, event, by=Teller.CHAIN)
+    ]
 
 
-def _awaited(record: Record) -> str | None:
-    """The id of the transaction that this escrow waits for."""
-    if record.payout is None or _confirmation(record) is None:
-        return None
-    return record.payout.txid
+def _look(txids: Sequence[str], found: Sequence[KnownTransaction]) -> Look:
+    """The transaction that got farthest, of equals the latest; the latest if none is known."""
+    last = list(txids).index
+    ranked = sorted(found, key=lambda one: (one.confirmations, last(one.txid)))
+    if not ranked:
+        return Look(txids[-1], known=False, height=None, confirmations=0)
+    best = ranked[-1]
+    return Look(best.txid, known=True, height=best.height, confirmations=best.confirmations)
 
 
-def _look(txid: str, found: KnownTransaction | None) -> Look:
-    if found is None:
-        return Look(txid, known=False, height=None, confirmations=0)
-    return Look(txid, known=True, height=found.height, confirmations=found.confirmations)
+def _send_again(node: Node, escrow_id: str) -> None:
+    """Hand in what was signed, the latest first, until one is taken.
+
+    The transaction came with the message that announced it. Whether the node has it now shows in
+    the next look: what it refuses is a rival of a mined one, and that will be found.
+    """
+    texts = (
+        Message.objects.filter(escrow_id=escrow_id, kind=Kind.PAYOUT_BROADCAST.value)
+        .order_by("-position")
+        .values_list("text", flat=True)
+    )
+    for text in texts:
+        if node.send_raw_transaction(read_broadcast(read_envelope(text)).tx).accepted:
+            return
