@@ -39,8 +39,8 @@ def test_a_refund_gives_the_buyer_everything_back(market: Market) -> None:
 
     assert deal.state is State.REFUNDED
     assert deal.receipts() == (AMOUNT - deal.payout_fee(), 0, 0, 0)
-    assert "can't be taken back" not in deal.vendor.shown, "the question is for those who are asked"
-    assert deal.devnet.purses.address(Role.BUYER) in deal.vendor.shown.replace("\n", "")
+    shown = "".join(deal.vendor.shown.split())
+    assert deal.devnet.purses.address(Role.BUYER) in shown
 
 
 def test_two_traders_settle_on_a_split_that_the_other_offered_last(market: Market) -> None:

@@ -23,7 +23,8 @@ def look_at_broadcasts(desk: Desk, case: StoredCase) -> Outcome:
     known = case.record.broadcasts
     if not known:
         return None
-    found = desk.node.get_transactions(list(known), prune=True).found
+    answer = desk.node.get_transactions(list(known), prune=True).found
+    found = [one for one in answer if one.txid in known]
     if not found:
         return Later(desk.pace.confirming) if _send_again(desk, case) else None
     deepest = max(found, key=lambda one: one.confirmations)
@@ -44,9 +45,9 @@ def tell_of_unknown(desk: Desk, case: StoredCase, spent_by: tuple[str, ...]) -> 
     unknown = [one for one in (*spent_by, *own) if one not in case.record.broadcasts]
     if outcome is None or not unknown:
         return None
-    mined = [one for one in desk.node.get_transactions(unknown, prune=True).found if one.height]
-    for one in mined:
-        if case.record.seen.get(case.role) != (one.txid, outcome):
+    for one in desk.node.get_transactions(unknown, prune=True).found:
+        mined = one.txid in unknown and one.height is not None
+        if mined and case.record.seen.get(case.role) != (one.txid, outcome):
             return Say(Kind.PAYOUT_SEEN, write_seen(one.txid, outcome))
     return None
 

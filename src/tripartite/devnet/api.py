@@ -59,6 +59,7 @@ class Overview:
     confirmations: int
     required: int
     waiting_on: tuple[tuple[Role, str], ...]
+    missing: int
 
     @classmethod
     def read(cls, body: Mapping[str, object]) -> Overview:
@@ -78,6 +79,7 @@ class Overview:
                     (Role(str(one["role"])), str(one["what"]))
                     for one in cast("list[Mapping[str, object]]", body["waiting_on"])
                 ),
+                missing=int(str(body["deposit_missing"])),
             )
         except (KeyError, TypeError, ValueError, Refused) as error:
             raise AnswerStrange(f"An escrow's summary lacks or misspells: {error}.") from error

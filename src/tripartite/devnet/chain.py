@@ -27,6 +27,7 @@ class Chain:
         self._client = node.client()
         self._miner = ""
         self._mining = threading.Lock()
+        self._forgotten: dict[str, str] = {}
 
     @classmethod
     def start(cls, directory: Path) -> Chain:
@@ -66,7 +67,13 @@ class Chain:
 
     def forget(self, *txids: str) -> None:
         """Drop transactions from the pool, as a node does with what waits for too long."""
+        for one in self._client.get_transactions(txids).found:
+            self._forgotten[one.txid] = one.blob
         self._client.flush_txpool(txids)
+
+    def send_again(self, txid: str) -> None:
+        """Hand a forgotten transaction in again."""
+        self._client.send_raw_transaction(self._forgotten[txid])
 
     def knows(self, txid: str) -> bool:
         """Whether a transaction is in the pool or in a block."""

@@ -17,6 +17,7 @@ from tripartite.domain.lifecycle import PAID_OUT, State
 from tripartite.domain.money import ATOMIC, format_xmr
 from tripartite.domain.parties import Role
 from tripartite.domain.settlement import Recipient
+from tripartite.protocol.envelope import Kind, read_envelope
 
 # Far more than anything takes on two busy cores; who waits that long wants the report.
 PATIENCE: Final = 180.0
@@ -284,6 +285,12 @@ class Deal:
         """What buyer, vendor, arbiter and platform got, and nobody else can have got."""
         buyer, vendor, arbiter, platform = (self.received(who) for who in Recipient)
         return buyer, vendor, arbiter, platform
+
+    def signed_payouts(self) -> int:
+        """How many payouts were ever announced."""
+        with self.buyer.party.api() as api:
+            messages = [read_envelope(text) for text in api.messages(self.escrow_id)]
+        return sum(one.kind is Kind.PAYOUT_BROADCAST for one in messages)
 
     def payout_fee(self) -> int:
         """What the payout's transaction cost, in piconero."""

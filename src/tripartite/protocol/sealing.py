@@ -19,7 +19,15 @@ from tripartite.protocol.identity import Identity, PublicIdentity, base64url
 
 KEY_AGREEMENT: Final = "ECDH-ES+A256KW"
 ENCRYPTION: Final = "A256GCM"
-_ALGORITHMS: Final = [KEY_AGREEMENT, ENCRYPTION]
+
+
+class _Registry(jwe.JWERegistry):
+    """joserfc's own limit of 64 KiB is below our envelope's, which bounds what arrives here."""
+
+    max_ciphertext_length = 512 * 1024
+
+
+_REGISTRY: Final = _Registry(algorithms=[KEY_AGREEMENT, ENCRYPTION])
 
 
 class NotSealedForMe(Refused):
@@ -43,7 +51,7 @@ def seal(
     )
     for reader in readers:
         message.add_recipient({"alg": KEY_AGREEMENT, "kid": reader.kid}, reader.sealing_key())
-    sealed = jwe.encrypt_json(message, None, algorithms=_ALGORITHMS)
+    sealed = jwe.encrypt_json(message, None, registry=_REGISTRY)
     return _plain(sealed)
 
 
@@ -71,7 +79,7 @@ def unseal(sealed: Json, *, reader: Identity, place: Mapping[str, Json]) -> Mapp
     # One recipient only: joserfc would otherwise try this key on everybody's copy.
     alone = {**sealed, "recipients": mine[:1]}
     try:
-        opened = jwe.decrypt_json(alone, reader.sealing, algorithms=_ALGORITHMS)  # type: ignore[arg-type]  # typed as its own TypedDict
+        opened = jwe.decrypt_json(alone, reader.sealing, registry=_REGISTRY)  # type: ignore[arg-type]  # typed as its own TypedDict
         return parse(opened.plaintext or b"")
     except (JoseError, ValueError, TypeError, KeyError, AttributeError, NotCanonical) as error:
         raise SealBroken("Sealed content can't be opened: it was changed on the way.") from error

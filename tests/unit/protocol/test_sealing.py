@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from tripartite.protocol.canonical import Json, canonical
+from tripartite.protocol.envelope import MAX_ENVELOPE_BYTES
 from tripartite.protocol.identity import Identity, base64url
 from tripartite.protocol.sealing import NotSealedForMe, SealBroken, seal, unseal
+from tripartite.protocol.signing import sign, take_apart, verify
 
 PLACE: dict[str, Json] = {"escrow_id": "5e" * 16, "round": 1}
 CONTENT: dict[str, Json] = {"multisig_info": "MultisigxV2…"}
@@ -83,3 +85,16 @@ def test_a_reader_with_a_swapped_key_is_noticed(
 def test_what_is_no_jwe_is_refused(readers: list[Identity], value: Json) -> None:
     with pytest.raises(SealBroken):
         unseal(value, reader=readers[0], place=PLACE)
+
+
+def test_as_much_as_an_envelope_holds_can_be_sealed_and_signed(readers: list[Identity]) -> None:
+    """The libraries' own limits are lower; a part of a file, or a large txset, needs more."""
+    author = readers[0]
+    content: dict[str, Json] = {"txset": "ab" * 110_000}
+    closed = seal(content, readers=[readers[1].public], place=PLACE)
+
+    text = sign(author, {"sealed": closed}, typ="test")
+
+    assert 128_000 < len(text) <= MAX_ENVELOPE_BYTES
+    payload = verify(take_apart(text, typ="test", limit=MAX_ENVELOPE_BYTES), author.public)
+    assert unseal(payload["sealed"], reader=readers[1], place=PLACE) == content

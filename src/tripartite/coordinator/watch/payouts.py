@@ -145,7 +145,8 @@ def _awaited(record: Record) -> list[str]:
 def _look(txids: Sequence[str], found: Sequence[KnownTransaction]) -> Look:
     """The transaction that got farthest, of equals the latest; the latest if none is known."""
     last = list(txids).index
-    ranked = sorted(found, key=lambda one: (one.confirmations, last(one.txid)))
+    asked = [one for one in found if one.txid in txids]
+    ranked = sorted(asked, key=lambda one: (one.confirmations, last(one.txid)))
     if not ranked:
         return Look(txids[-1], known=False, height=None, confirmations=0)
     best = ranked[-1]
