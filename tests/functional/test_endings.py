@@ -91,7 +91,7 @@ def test_an_arbiter_rules_for_the_buyer_while_the_vendor_is_away(
     deal.vendor.state("it was handed to the carrier on the 12th")
     deal.until(lambda: len(cast("list[object]", deal.arbiter.case()["statements"])) == 2)
     deal.until(lambda: _whole_files(deal.arbiter.case()) == 1)
-    market.vendor.stop()
+    market.vendor.pause()
     case = deal.arbiter.case()
     deal.arbiter.rule(winner=Role.BUYER)
     deal.finish()
@@ -131,7 +131,7 @@ def test_a_ruling_is_replaced_and_the_named_trader_is_asked_before_a_split(marke
     )  # fmt: skip
     deal.vendor.dispute("she wants the bicycle for nothing")
     deal.until(deal.is_disputed)
-    market.buyer.stop()
+    market.buyer.pause()
     deal.arbiter.rule(vendor_percent="50", cosigner=Role.VENDOR)
     deal.until(lambda: deal.arbiter.status()["state"] == "settling", what="it ruled")
     deal.arbiter.rule(vendor_percent="70.01")
@@ -142,7 +142,7 @@ def test_a_ruling_is_replaced_and_the_named_trader_is_asked_before_a_split(marke
 
     deal.vendor.carry_out(vendor_percent="70.01")
     deal.finish()
-    market.buyer.start()
+    market.buyer.resume()
 
     split = ruling(AMOUNT, AMOUNT, FeeRule(NetworkFeeBearer.SHARED, 100, 75), vendor_bps=7_001)
     assert min(split.parts) > 0
@@ -170,7 +170,7 @@ def test_traders_settle_during_a_dispute_without_the_arbiter(market: Market) -> 
     deal.fund(AMOUNT + ATOMIC // 20)
     deal.buyer.dispute("a wheel is missing")
     deal.until(deal.is_disputed)
-    market.arbiter.stop()
+    market.arbiter.pause()
 
     deal.vendor.settle(vendor_share=ATOMIC)
     deal.until(lambda: bool(deal.buyer.status()["offers"]))
@@ -188,12 +188,12 @@ def test_a_ruling_for_the_vendor_is_signed_by_arbiter_and_vendor_alone(market: M
     deal = market.funded_deal(more=("--arbiter-fee", "1", "--network-fee", "payer"))
     deal.vendor.dispute("he has it and is silent")
     deal.until(deal.is_disputed)
-    market.buyer.stop()
+    market.buyer.pause()
 
     deal.arbiter.rule(winner=Role.VENDOR)
     deal.finish()
 
-    market.buyer.start()
+    market.buyer.resume()
     split = ruling(AMOUNT, AMOUNT, FeeRule(NetworkFeeBearer.PAYER, 100, 0), vendor_bps=10_000)
     assert deal.receipts() == paid(split, deal.payout_fee(), NetworkFeeBearer.PAYER)
     deal.until(deal.is_over_for_all, what="the buyer's agent finds out by itself")

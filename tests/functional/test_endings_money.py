@@ -95,10 +95,10 @@ def test_a_payout_that_vanished_is_sent_again_and_not_built_anew(market: Market)
     market.devnet.chain.pop(3)
     market.devnet.chain.forget(first)
     for party in market.parties.values():
-        party.stop()
+        party.pause()
     deal.until(lambda: market.devnet.chain.knows(first), what="the coordinator sent it again")
     for party in market.parties.values():
-        party.start()
+        party.resume()
     deal.finish()
 
     assert deal.txid == first

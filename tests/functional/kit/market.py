@@ -113,5 +113,6 @@ class Market:
         if self.coordinator.pid is None:
             self.coordinator.start()
         for party in self.parties.values():
+            party.resume()
             if party.pid is None:
                 party.start()
