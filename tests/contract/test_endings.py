@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.contract.kit import AMOUNT, Market, report
+from tripartite.coordinator.relay import posting
 from tripartite.domain.parties import Role
 from tripartite.protocol.canonical import Json
 from tripartite.protocol.envelope import Kind
@@ -65,3 +68,22 @@ def test_an_escrow_without_a_dispute_shows_none(market: Market) -> None:
     deal = market.broadcast_deal()
 
     assert summary(market, deal.escrow_id)["dispute"] is None
+
+
+def test_a_party_can_not_fill_the_mailbox_with_evidence(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posting, "MOST_ARGUMENTS", 2)
+    deal = market.disputed_deal()
+    statement = deal.sealed(Role.BUYER, Kind.STATEMENT, round_=0, attempt=0)
+    market.say(deal, Role.BUYER, Kind.STATEMENT, **statement)
+
+    refused = market.post(deal, Role.BUYER, deal.write(Role.BUYER, Kind.STATEMENT, **statement))
+    market.say(
+        deal,
+        Role.VENDOR,
+        Kind.STATEMENT,
+        **deal.sealed(Role.VENDOR, Kind.STATEMENT, round_=0, attempt=0),
+    )
+
+    assert (refused.status, refused.body["code"]) == (422, "argument_too_long")

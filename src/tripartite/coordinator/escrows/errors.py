@@ -37,6 +37,12 @@ class RoleNotYours(Refused):
     code: ClassVar[str] = "role_not_yours"
 
 
+class ArgumentTooLong(Refused):
+    """One party has said so much in this dispute that the mailbox takes no more of it."""
+
+    code: ClassVar[str] = "argument_too_long"
+
+
 class EscrowBusy(Unavailable):
     """Others are writing to this escrow; nothing was stored."""
 

@@ -13,6 +13,7 @@ from tripartite.coordinator.accounts.models import PairedIdentity
 from tripartite.coordinator.accounts.tokens import Caller
 from tripartite.coordinator.escrows import storage
 from tripartite.coordinator.escrows.errors import (
+    ArgumentTooLong,
     EscrowBusy,
     EscrowExists,
     NetworkNotServed,
@@ -36,10 +37,15 @@ from tripartite.domain.errors import Refused, Tampered
 from tripartite.domain.parties import Network, Role
 from tripartite.protocol.admission import Admission, admit, open_record
 from tripartite.protocol.canonical import digest
-from tripartite.protocol.envelope import Message, read_envelope
+from tripartite.protocol.envelope import Kind, Message, read_envelope
 
 # Three parties can collide at most a few times in a row; after that something else is wrong.
 _TRIES: Final = 8
+
+
+_ARGUMENT: Final = (Kind.DISPUTE.value, Kind.STATEMENT.value, Kind.EVIDENCE.value)
+MOST_ARGUMENTS: Final = 512
+"""Of one party in one escrow: eight files of the largest size. Together 160 MB at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,7 @@ def post_message(caller: Caller, escrow_id: str, text: str, *, remember: Remembe
             admission = admit(seen.record, text)
             if admission.message.role is not role:
                 raise RoleNotYours(f"Your account is this escrow's {role.value}.")
+            _check_length(admission.message)
         except (Refused, Tampered) as error:
             before = _stored_before(escrow_id, text, role)
             if before is not None:
@@ -119,6 +126,17 @@ def post_message(caller: Caller, escrow_id: str, text: str, *, remember: Remembe
         if posted is not None:
             return posted
     raise EscrowBusy("Send the same message again.")
+
+
+def _check_length(message: Message) -> None:
+    """Nobody fills the disk of the others. Raises ``ArgumentTooLong``."""
+    if message.kind.value not in _ARGUMENT:
+        return
+    said = StoredMessage.objects.filter(
+        escrow_id=message.escrow_id, role=message.role.value, kind__in=_ARGUMENT
+    ).count()
+    if said >= MOST_ARGUMENTS:
+        raise ArgumentTooLong(f"A party has {MOST_ARGUMENTS} messages; show the rest elsewhere.")
 
 
 def _store(seen: storage.Seen, admission: Admission, remember: Remember) -> Posted | None:
