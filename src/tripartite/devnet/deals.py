@@ -69,7 +69,7 @@ class Deal:
         self.escrow_id = escrow_id
         self.amount = amount
         self.subject = subject
-        self.buyer, self.vendor, self.arbiter = (Seat(community[role], escrow_id) for role in Role)
+        self.buyer, self.vendor, self.arbiter = (Seat(community, role, escrow_id) for role in Role)
 
     @classmethod
     def propose(

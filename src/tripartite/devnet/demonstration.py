@@ -110,8 +110,9 @@ class _Stage:
         """``fact``, telling the audience the news each time it is asked for."""
 
         def look() -> bool:
+            true = fact()
             self.tell(deal)
-            return fact()
+            return true
 
         return look
 

@@ -25,7 +25,7 @@ _PROPOSED: Final = re.compile(r"^escrow ([0-9a-f]{32})$", re.MULTILINE)
 _FINGERPRINT: Final = re.compile(r"^fingerprint (\S+)$", re.MULTILINE)
 
 # Blocks come in bursts here, and nobody wants to wait for the usual pauses between two looks.
-_PACE: Final = ("--watch-seconds", "0.5", "--guard-seconds", "2")
+_PACE: Final = ("--watch-seconds", "0.5", "--guard-seconds", "2", "--prepared", "1")
 
 # Names that stand in no other text, so that a search for them finds only who is meant.
 NAMES: Final = {
@@ -156,7 +156,7 @@ class Party:
             "--amount", format_xmr(amount), "--refund-address", self.address,
             "--subject", subject, *_expecting(vendor, arbiter), "--yes",
         )  # fmt: skip
-        return _PROPOSED.findall(printed)[0]
+        return str(_PROPOSED.findall(printed)[0])
 
     def accept(self, escrow_id: str, *, others: Sequence[Party]) -> str:
         """Accept a proposal; what was shown before."""
@@ -188,9 +188,9 @@ class Party:
         alarms = cast("list[Mapping[str, object]]", self.status()["alarms"])
         return [str(alarm["code"]) for alarm in alarms if alarm["escrow_id"] == escrow_id]
 
-    def has_wallets_ready(self) -> bool:
-        """Whether its agent has made wallets ahead, so that a key exchange starts at once."""
-        return int(str(self.status()["prepared_wallets"])) > 1
+    def has_wallet_ready(self) -> bool:
+        """Whether its agent has made a wallet ahead, so that a key exchange starts at once."""
+        return int(str(self.status()["prepared_wallets"])) > 0
 
     def identity(self) -> Identity:
         """Its secret identity, from its own home: for tests that forge words in its name."""

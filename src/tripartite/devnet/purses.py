@@ -17,7 +17,7 @@ from tripartite.monero.wallet_results import Balance, Recipient
 
 # A reward can be spent after 60 blocks (CRYPTONOTE_MINED_MONEY_UNLOCK_WINDOW), a payment hides
 # among 15 older outputs. From there on each further block frees another reward.
-FIRST_BLOCKS: Final = 90
+FIRST_BLOCKS: Final = 80
 
 
 class Payer:
