@@ -203,6 +203,7 @@ class Reconciler:
             step=step_name(step),
             kind=say.kind.value,
             round=int(say.round),
+            reason=say.body.get("reason"),
             seconds=round(self._monotonic() - began, 3),
         )
 
