@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from tripartite.cli.agent_output import ask, exit_codes, print_consent, print_status
+from tripartite.cli.agent_output import BUG, ask, exit_codes, print_consent, print_status
 from tripartite.domain.parties import Network, Role
 from tripartite.domain.secrets import Secret
 
@@ -156,7 +156,7 @@ def run(
 
         opened = _open(home, passphrase_file, key_file)
         running.log_to(log_file)
-        running.run(
+        in_order = running.run(
             opened,
             running.options(
                 node=node,
@@ -173,6 +173,8 @@ def run(
             ),
             ready=lambda: typer.echo("ready"),
         )
+        if not in_order:
+            raise typer.Exit(BUG)
 
 
 @app.command()
