@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from tripartite.agent import consent
 from tripartite.agent.consent import Consent, EscrowUnknownHere, PartyRow
@@ -13,6 +14,7 @@ from tripartite.agent.desk import opened_details
 from tripartite.agent.home import OpenHome
 from tripartite.agent.journal import StoredCase
 from tripartite.domain.addresses import parse_address
+from tripartite.domain.errors import Unavailable
 from tripartite.domain.parties import Role
 from tripartite.domain.terms import Details, check_details
 from tripartite.protocol.agreement import SALT_BYTES
@@ -20,6 +22,14 @@ from tripartite.protocol.canonical import Json
 from tripartite.protocol.record import Record
 
 _SHORTEST_ID: Final = 6
+_NAMES_SECONDS: Final = 10.0
+_LOOK_SECONDS: Final = 0.05
+
+
+class NamesNotKnownYet(Unavailable):
+    """The coordinator hasn't said yet which accounts the parties have."""
+
+    code: ClassVar[str] = "names_not_known_yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +43,24 @@ class Choice:
     rows: tuple[PartyRow, ...]
 
 
+def wait_for_names(opened: OpenHome, escrow: str) -> None:
+    """Give a running agent a moment to ask who the parties of a new proposal are."""
+    until = time.monotonic() + _NAMES_SECONDS
+    while opened.home.is_running() and not find(opened, escrow).names:
+        if time.monotonic() > until:
+            return
+        time.sleep(_LOOK_SECONDS)
+
+
 def accept(opened: OpenHome, escrow: str, address: str) -> Choice:
     """A proposal to be accepted, with the address at which this party is paid.
 
-    Raises ``EscrowUnknownHere``, ``NotOpenToYou``, ``ContactKeyChanged``, ``TermsUnsound``, the
+    Raises ``EscrowUnknownHere``, ``NamesNotKnownYet``, ``NotOpenToYou``, ``ContactKeyChanged``, ``TermsUnsound``, the
     errors of ``parse_address``, and what judging the record anew raises.
     """
     case, record = _verified(opened, escrow)
+    if not case.names:
+        raise NamesNotKnownYet("Let the agent run for a moment, then accept.")
     mine = Details(
         role=case.role,
         address=parse_address(address, opened.network),

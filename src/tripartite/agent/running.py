@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, TextIO
 
@@ -57,13 +58,14 @@ def options(
     )
 
 
-def run(opened: OpenHome, told: RunOptions, *, ready: Callable[[], None]) -> None:
-    """Run until SIGTERM or SIGINT: then finish the running calls and close the wallets."""
+def run(opened: OpenHome, told: RunOptions, *, ready: Callable[[], None]) -> bool:
+    """Run until SIGTERM or SIGINT: then finish the running calls and close the wallets.
+
+    Returns whether it ended in order, False after a bug. Raises what ``Party.start`` raises.
+    """
     if told.proxy is None and (proxy := opened.journal.setting("proxy")) is not None:
         # Paired through a proxy: never go round it by forgetting an option.
-        told = RunOptions(
-            told.node, told.slots, told.endpoints, proxy, told.pace, told.at, told.heavy
-        )
+        told = replace(told, proxy=proxy)
     party = Party(opened, told)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: party.end())
@@ -73,6 +75,7 @@ def run(opened: OpenHome, told: RunOptions, *, ready: Callable[[], None]) -> Non
             party.wait()
     finally:
         opened.journal.close()
+    return party.failure is None
 
 
 def log_to(file: Path | None) -> None:

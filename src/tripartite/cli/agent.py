@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from tripartite.cli.agent_output import ask, exit_codes, print_consent, print_status
+from tripartite.cli.agent_output import BUG, ask, exit_codes, print_consent, print_status
 from tripartite.domain.parties import Network, Role
 from tripartite.domain.secrets import Secret
 
@@ -156,7 +156,7 @@ def run(
 
         opened = _open(home, passphrase_file, key_file)
         running.log_to(log_file)
-        running.run(
+        in_order = running.run(
             opened,
             running.options(
                 node=node,
@@ -173,6 +173,8 @@ def run(
             ),
             ready=lambda: typer.echo("ready"),
         )
+        if not in_order:
+            raise typer.Exit(BUG)
 
 
 @app.command()
@@ -239,7 +241,7 @@ def propose(
         opened = _open(home, passphrase_file, key_file)
         with proposing.directory_of(opened) as directory:
             proposal = proposing.prepare(opened, draft, address, directory)
-        compared = _consent(proposal.consent, proposal.rows, expect, yes=yes)
+        compared = _meet(proposal.consent, proposal.rows, expect, yes=yes)
         proposing.decide(opened, proposal, compared)
         typer.echo(f"escrow {proposal.escrow_id}")
         _hand_over(opened)
@@ -267,8 +269,9 @@ def accept(
         from tripartite.agent import deciding  # noqa: PLC0415 — see the module's docstring
 
         opened = _open(home, passphrase_file, key_file)
+        deciding.wait_for_names(opened, escrow)
         choice = deciding.accept(opened, escrow, address)
-        compared = _consent(choice.consent, choice.rows, expect, yes=yes)
+        compared = _meet(choice.consent, choice.rows, expect, yes=yes)
         deciding.decide(opened, choice, compared)
         _hand_over(opened)
 
@@ -335,12 +338,15 @@ def _decide(
         opened = _open(*place)
         decision: Decision = Decision(name)
         choice = deciding.choose(opened, escrow, decision)
-        compared = _consent(choice.consent, choice.rows, None, yes=yes)
-        deciding.decide(opened, choice, compared)
+        # Who they are was settled when the terms were accepted.
+        print_consent(choice.consent, choice.rows, frozenset())
+        if not yes:
+            ask(choice.consent, ())
+        deciding.decide(opened, choice, frozenset())
         _hand_over(opened)
 
 
-def _consent(
+def _meet(
     consent: Consent, rows: tuple[PartyRow, ...], expect: list[str] | None, *, yes: bool
 ) -> frozenset[Role]:
     """Show, compare, ask; whose fingerprints were compared."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
+import structlog
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
@@ -15,7 +17,10 @@ from tripartite.coordinator.events.api import router as events
 from tripartite.coordinator.ops.api import router as operation
 from tripartite.coordinator.ops.problems import http_problem, problem, problem_of
 from tripartite.coordinator.relay.api import router as relay
+from tripartite.coordinator.start import DatabaseUnreachable
 from tripartite.domain.errors import TripartiteError
+
+_log = structlog.get_logger()
 
 api = NinjaAPI(
     title="Tripartite coordinator",
@@ -54,6 +59,13 @@ def _schema(request: HttpRequest, error: ValidationError) -> HttpResponse:
 @api.exception_handler(HttpError)
 def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
     return http_problem(error.status_code)
+
+
+@api.exception_handler(OperationalError)
+def _database_away(request: HttpRequest, error: OperationalError) -> HttpResponse:
+    """Nothing is wrong with the request, and nothing of it was stored."""
+    _log.warning("database_unreachable", path=request.path)
+    return problem_of(DatabaseUnreachable("Send the same request again in a moment."))
 
 
 @api.exception_handler(Http404)

@@ -57,7 +57,6 @@ def make(slot: Slot, ref: WalletRef, infos: tuple[str, str]) -> str:
     with _changing(slot, ref):
         secrets = [Secret(info) for info in infos]
         step = slot.rpc.make_multisig(secrets, ref.password, threshold=THRESHOLD)
-        slot.change_address(ref.name, step.address)
     return step.message
 
 
@@ -68,7 +67,6 @@ def exchange(slot: Slot, ref: WalletRef, infos: tuple[str, str]) -> str:
     with _changing(slot, ref):
         step = slot.rpc.exchange_multisig_keys(infos, ref.password)
         slot.rpc.store()
-        slot.change_address(ref.name, step.address)
     return step.message
 
 
@@ -87,7 +85,7 @@ def finish(slot: Slot, ref: WalletRef, infos: tuple[str, str], network: Network)
         # Only now final: before, get_address gives placeholders.
         address = slot.rpc.get_address()
         parse_address(address, network)
-        slot.change_address(ref.name, address)
+        slot.fix_address(ref.name, address)
     slot.end_ceremony()
     return address
 

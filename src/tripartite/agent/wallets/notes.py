@@ -32,8 +32,8 @@ class Nonces(StrEnum):
 class Note:
     """What we know of one wallet.
 
-    ``address`` is None before the first opening; ``changing`` is set while a key-exchange call that
-    changes it is under way, or was when we crashed.
+    ``address`` is None before the first opening. ``changing`` is set from make_multisig until the
+    key exchange is complete: in between each round, and even reopening, gives other placeholders.
     """
 
     address: str | None = None

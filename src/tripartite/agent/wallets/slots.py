@@ -23,7 +23,7 @@ from typing import Final, Protocol
 from tripartite.agent.wallets.files import WalletFiles
 from tripartite.agent.wallets.notes import Note, Notebook
 from tripartite.agent.wallets.records import Endpoint, Node, WalletRef, WrongWalletOpen
-from tripartite.domain.addresses import parse_address
+from tripartite.domain.addresses import AddressKeyInvalid, parse_address
 from tripartite.domain.errors import TripartiteError
 from tripartite.domain.parties import Network
 from tripartite.monero.errors import (
@@ -236,9 +236,11 @@ class Slot:
                 "Another wallet answers under this name. Stop the agent and look at its wallet "
                 "directory; nothing was sent or signed."
             )
-        parse_address(address, self._network)
-        if note.address != address or note.changing:
-            self.notebook.write(ref.name, replace(note, address=address, changing=False))
+        # In the middle of a key exchange the address is a placeholder, whose keys are no keys yet.
+        with suppress(AddressKeyInvalid):
+            parse_address(address, self._network)
+        if note.address is None:
+            self.notebook.write(ref.name, replace(note, address=address))
         self.wallet = ref.name
         self.doubtful = False
         self.prepared = False
@@ -270,16 +272,17 @@ class Slot:
         self._forget()
         self.backend.stop()
 
-    def change_address(self, name: str, address: str) -> None:
-        """Note the address after a step of the key exchange."""
-        note = self.notebook.read(name)
-        self.notebook.write(name, replace(note, address=address, changing=False))
-
     def expect_change(self, name: str) -> Note:
-        """Note that the address is about to change, before the call that changes it."""
+        """Note that the address changes from now on; the note as it was."""
         note = self.notebook.read(name)
-        self.notebook.write(name, replace(note, changing=True))
+        if not note.changing:
+            self.notebook.write(name, replace(note, changing=True))
         return note
+
+    def fix_address(self, name: str, address: str) -> None:
+        """Note the address that will stay."""
+        note = self.notebook.read(name)
+        self.notebook.write(name, replace(note, address=address, changing=False), durable=True)
 
     def _forget(self) -> None:
         if self._rpc is not None:

@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ('digest', models.CharField(max_length=64)),
                 ('text', models.TextField()),
                 ('received_at', models.DateTimeField()),
-                ('escrow', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='escrows.escrow')),
+                ('escrow', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='escrows.escrow')),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('escrow', 'role', 'seq'), name='one_message_per_role_and_number')],
