@@ -39,6 +39,10 @@ class Seat:
         """As the buyer: let the vendor have the money."""
         self.shown += self.party.release(self._escrow_id)
 
+    def cancel(self) -> None:
+        """Call it off, before any money."""
+        self.shown += self.party.cancel(self._escrow_id)
+
     def has_heard(self) -> bool:
         """Whether this party's agent knows of the escrow."""
         return self.party.escrow(self._escrow_id) is not None
@@ -89,7 +93,9 @@ class Deal:
             amount=amount,
             subject=traded,
         )
-        return cls(devnet, chosen, escrow_id, amount=amount, subject=traded)
+        deal = cls(devnet, chosen, escrow_id, amount=amount, subject=traded)
+        deal.until(deal.is_proposed)
+        return deal
 
     @property
     def seats(self) -> Mapping[Role, Seat]:
@@ -106,6 +112,11 @@ class Deal:
     def state(self) -> State:
         """Where it stands."""
         return self.overview().state
+
+    def is_proposed(self) -> bool:
+        """The coordinator has the proposal."""
+        with self.buyer.party.api() as api:
+            return api.ask("GET", f"/api/escrow/{self.escrow_id}").status == 200
 
     def is_proposed_to_all(self) -> bool:
         """Vendor's and arbiter's agents have heard of it."""

@@ -25,7 +25,7 @@ _PROPOSED: Final = re.compile(r"^escrow ([0-9a-f]{32})$", re.MULTILINE)
 _FINGERPRINT: Final = re.compile(r"^fingerprint (\S+)$", re.MULTILINE)
 
 # Blocks come in bursts here, and nobody wants to wait for the usual pauses between two looks.
-_PACE: Final = ("--watch-seconds", "0.5", "--guard-seconds", "2", "--prepared", "1")
+_PACE: Final = ("--watch-seconds", "1", "--prepared", "1")
 
 # Names that stand in no other text, so that a search for them finds only who is meant.
 NAMES: Final = {
@@ -167,6 +167,10 @@ class Party:
     def release(self, escrow_id: str) -> str:
         """As the buyer: let the vendor have the money; what was shown before."""
         return self.run("release", escrow_id, "--yes")
+
+    def cancel(self, escrow_id: str) -> str:
+        """Call an escrow off that holds no money; what was shown before."""
+        return self.run("cancel", escrow_id, "--yes")
 
     # What this party's agent knows
 
