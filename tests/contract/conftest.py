@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Iterator
 
 import pytest
-from pytest_django import DjangoDbBlocker
 
 # Settings are read when Django is set up, and models may only be imported after that: so before
 # any test module is.
@@ -31,15 +30,12 @@ from tests.contract.kit import Market
 def engine(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
-    django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[Engine]:
-    # pytest-django keeps tests from the database unless it made it; ours is made here.
-    with django_db_blocker.unblock():
-        if request.param == "sqlite":
-            yield Sqlite(tmp_path_factory.mktemp("sqlite"))
-            return
-        with postgres.cluster() as cluster:
-            yield Postgresql(cluster)
+    if request.param == "sqlite":
+        yield Sqlite(tmp_path_factory.mktemp("sqlite"))
+        return
+    with postgres.cluster() as cluster:
+        yield Postgresql(cluster)
 
 
 @pytest.fixture
