@@ -40,8 +40,7 @@ def test_the_demo_runs_one_escrow_to_its_end_and_leaves_nothing(place: Path) -> 
     assert list(place.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_demo_leaves_no_process_behind(place: Path, number: signal.Signals) -> None:
+def test_an_interrupted_demo_leaves_no_process_behind(place: Path) -> None:
     demo = start(place=place)
     read_until(demo, "make the 2-of-3 wallet …")
     assert len(left_running(place)) > 8, "the daemons of three agents, at the least"
