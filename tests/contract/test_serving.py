@@ -221,8 +221,9 @@ def test_the_log_tells_nothing_that_must_stay_inside(market: Market, server: Ser
 
     log_text = server.log.read_text()
     assert deal.record is not None
-    secrets = (token, "tri_guess", text, deal.record.address, str(AMOUNT))
+    secrets = (token, "tri_guess", text, deal.record.address, str(AMOUNT), deal.escrow_id)
     assert not [secret for secret in secrets if str(secret) in log_text]
+    assert '"code": "envelope_malformed"' in log_text, "but why a request was refused, it tells"
 
 
 def test_an_outdated_database_is_not_served(tmp_path: Path) -> None:
