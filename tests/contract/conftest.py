@@ -5,7 +5,9 @@ A test gets a database of its own, copied from one that was migrated once.
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 
@@ -13,7 +15,9 @@ import pytest
 
 # Settings are read when Django is set up, and models may only be imported after that: so before
 # any test module is.
-os.environ.setdefault("TRIPARTITE_DATA_DIR", tempfile.mkdtemp(prefix="tripartite-test-"))
+_HOME = tempfile.mkdtemp(prefix="tripartite-test-")
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+os.environ.setdefault("TRIPARTITE_DATA_DIR", _HOME)
 os.environ.setdefault("TRIPARTITE_NETWORK", "regtest")
 
 from tripartite.coordinator.start import start_django
