@@ -27,7 +27,7 @@ from tripartite.protocol.envelope import Kind, read_envelope
 from tripartite.protocol.identity import PublicIdentity
 
 _POLL_SECONDS: Final = 0.05
-_SETUP_SECONDS: Final = 90.0
+_SETUP_SECONDS: Final = 150.0
 _STOP_SECONDS: Final = 60.0
 # A process that only waits still wakes up now and then.
 _QUIET_CPU_SECONDS: Final = 0.05
