@@ -25,6 +25,7 @@ from tripartite.agent.decisions import Decision
 from tripartite.agent.desk import Pace
 from tripartite.agent.home import OpenHome, create_home
 from tripartite.agent.party import Party, RunOptions
+from tripartite.agent.running import spare_collections
 from tripartite.agent.wallets.records import Node
 from tripartite.domain.parties import Network
 from tripartite.domain.secrets import Secret
@@ -68,6 +69,7 @@ def main() -> None:
         pace=Pace(prepared_wallets=beginning.prepared_wallets, watching=_NEVER),
     )
     with Party(opened, options) as party:
+        spare_collections()
         _answer({"identity": opened.identity.public.to_json()})
         for line in sys.stdin:
             _answer(_obey(json.loads(line), opened, party, recorder))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, TextIO
+from typing import ClassVar, Final, TextIO
 
 import structlog
 
@@ -20,6 +21,11 @@ from tripartite.agent.wallets.records import Endpoint, Node
 from tripartite.domain.errors import Refused
 from tripartite.domain.secrets import Secret
 from tripartite.monero.transport import Login
+
+# Looking for cycles among all objects takes 13 ms, on busy cores 35 ms, in which no thread of this
+# process goes on; it used to fall into most key exchanges. What there is once everything runs
+# stays anyway. The rest is looked at after so many new objects.
+_GC_AFTER: Final = 20_000
 
 
 class LoginFileMalformed(Refused):
@@ -71,11 +77,19 @@ def run(opened: OpenHome, told: RunOptions, *, ready: Callable[[], None]) -> boo
         signal.signal(number, lambda *_: party.end())
     try:
         with party:
+            spare_collections()
             ready()
             party.wait()
     finally:
         opened.journal.close()
     return party.failure is None
+
+
+def spare_collections() -> None:
+    """Let the garbage collector pass over what exists now, and come less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GC_AFTER)
 
 
 def log_to(file: Path | None) -> None:
