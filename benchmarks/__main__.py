@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -27,6 +29,8 @@ _PARTS: Final = ("prepared", "inline", "relay")
 def main() -> None:
     """Measure, print, write. Slow figures are no failure; a broken measurement is."""
     given = _arguments()
+    # So that whoever ends us by a signal leaves nothing behind, as with Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     console = Console(width=None if Console().is_terminal else 160)
     started = time.monotonic()
 
