@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Final
 from rich.console import Console
 
 from benchmarks.figures import Samples, summarise
-from benchmarks.measuring import Bench, compared
+from benchmarks.measuring import Bench, Pair, compared
 from benchmarks.report import show_calls, show_figures, show_trace
 
 _RESULT: Final = Path("build") / "bench.json"
@@ -27,24 +29,30 @@ _PARTS: Final = ("prepared", "inline", "relay")
 def main() -> None:
     """Measure, print, write. Slow figures are no failure; a broken measurement is."""
     given = _arguments()
+    # So that whoever ends us by a signal leaves nothing behind, as with Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     console = Console(width=None if Console().is_terminal else 160)
     started = time.monotonic()
 
     def say(line: str) -> None:
         console.print(f"{time.monotonic() - started:5.0f} s  {line}", highlight=False)
 
-    with tempfile.TemporaryDirectory(prefix="tripartite-bench-") as place:
-        with Bench.start(Path(place)) as bench:
-            machine = bench.machine()
-            say("node, coordinator and bare wallets run")
-            parts = {}
-            for name, until in (("prepared", _PREPARED_UNTIL), ("inline", _INLINE_UNTIL)):
-                if name in given.only:
-                    parts[name] = bench.pairs(
-                        prepared=name == "prepared", samples=given.samples,
-                        until=started + until, say=say,
-                    )  # fmt: skip
-            relay = bench.relay() if "relay" in given.only else None
+    parts: dict[str, tuple[Pair, ...]] = {}
+    with (
+        tempfile.TemporaryDirectory(prefix="tripartite-bench-") as place,
+        Bench.start(Path(place)) as bench,
+    ):
+        machine = bench.machine()
+        say("node, coordinator and bare wallets run")
+        for name, until in (("prepared", _PREPARED_UNTIL), ("inline", _INLINE_UNTIL)):
+            if name in given.only:
+                parts[name] = bench.pairs(
+                    prepared=name == "prepared",
+                    samples=given.samples,
+                    until=started + until,
+                    say=say,
+                )
+        relay = bench.relay() if "relay" in given.only else None
     samples = Samples(
         prepared=compared(parts["prepared"]) if "prepared" in parts else None,
         inline=compared(parts["inline"]) if "inline" in parts else None,

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import Final, cast
 
 from benchmarks.processes import cpu_seconds
 from benchmarks.recorder import Note
@@ -27,7 +27,7 @@ from tripartite.protocol.envelope import Kind, read_envelope
 from tripartite.protocol.identity import PublicIdentity
 
 _POLL_SECONDS: Final = 0.05
-_SETUP_SECONDS: Final = 90.0
+_SETUP_SECONDS: Final = 150.0
 _STOP_SECONDS: Final = 60.0
 # A process that only waits still wakes up now and then.
 _QUIET_CPU_SECONDS: Final = 0.05
@@ -129,7 +129,7 @@ class RecordedAgent:
             self._process.stdin.flush()
         except BrokenPipeError as error:
             raise self._ended() from error
-        line = cast("IO[str]", self._process.stdout).readline()
+        line = self._process.stdout.readline()
         if not line:
             raise self._ended()
         return cast("Mapping[str, object]", json.loads(line))
@@ -151,11 +151,6 @@ class RecordedAgent:
                 at = datetime.fromisoformat(str(event["at"])).timestamp()
                 found.append(Placed(message.role, message.kind, message.round, at))
         return tuple(found)
-
-    def is_attested(self, escrow_id: str) -> bool:
-        """Whether the coordinator shows the address."""
-        with self._coordinator.api(self._token) as api:
-            return api.get(f"/api/escrow/{escrow_id}")["address"] is not None
 
     def stop(self) -> None:
         """End it in order."""
@@ -238,10 +233,10 @@ class Trio:
             order = {"do": "accept", "escrow_id": escrow_id, "address": ADDRESSES[role]}
             while not self.agents[role].ask(order)["known"]:
                 _pause(deadline, "the proposal didn't arrive", self._each)
-        while not buyer.is_attested(escrow_id):
-            _pause(deadline, "no address was attested", self._each)
-        # The agents still fold the last message.
-        time.sleep(_POLL_SECONDS)
+        order = {"do": "wait", "escrow_id": escrow_id}
+        waiting = [self._threads.submit(one.ask, order) for one in self._each]
+        if not all(one.result()["attested"] for one in waiting):
+            raise SetupFailed(f"no address was attested\n{_logs(self._each)}")
         messages = buyer.messages(escrow_id)
         return Setup(messages, {role: one.notes() for role, one in self.agents.items()})
 
@@ -255,6 +250,9 @@ class Trio:
 
 def _pause(deadline: float, what: str, agents: list[RecordedAgent]) -> None:
     if time.monotonic() > deadline:
-        logs = "\n".join(one.log.read_text(errors="replace")[-1_500:] for one in agents)
-        raise SetupFailed(f"{what}\n{logs}")
+        raise SetupFailed(f"{what}\n{_logs(agents)}")
     time.sleep(_POLL_SECONDS)
+
+
+def _logs(agents: list[RecordedAgent]) -> str:
+    return "\n".join(one.log.read_text(errors="replace")[-1_500:] for one in agents)

@@ -22,7 +22,7 @@ from tripartite.monero.processes import MonerodProcess
 
 # As many wallets as an agent keeps ready by default (agent.desk.Pace).
 _PREPARED: Final = 2
-_FEWEST: Final = 3
+_FEWEST: Final = 1
 """Samples that are taken however long they take."""
 _RELAY_BATCHES: Final = 3
 _RELAY_ESCROWS: Final = 100

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import secrets
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from tripartite.agent.decisions import Decision
 from tripartite.agent.desk import Pace
 from tripartite.agent.home import OpenHome, create_home
 from tripartite.agent.party import Party, RunOptions
+from tripartite.agent.running import spare_collections
 from tripartite.agent.wallets.records import Node
 from tripartite.domain.parties import Network
 from tripartite.domain.secrets import Secret
@@ -31,6 +33,9 @@ from tripartite.protocol.canonical import Json
 from tripartite.protocol.pairing import write_card
 
 _READY_SECONDS: Final = 120.0
+_SETUP_SECONDS: Final = 90.0
+_POLL_SECONDS: Final = 0.05
+_NEVER: Final = 86_400.0
 _LOG_LEVEL: Final = 30  # logging.WARNING
 
 
@@ -58,9 +63,13 @@ def main() -> None:
     recorder.install(node_url=beginning.node_url)
     opened = _join(beginning)
     options = RunOptions(
-        node=Node(beginning.node_url), pace=Pace(prepared_wallets=beginning.prepared_wallets)
+        node=Node(beginning.node_url),
+        # Former set-ups wait for deposits that never come: looking for those, which takes opening
+        # their wallets, would disturb the next one.
+        pace=Pace(prepared_wallets=beginning.prepared_wallets, watching=_NEVER),
     )
     with Party(opened, options) as party:
+        spare_collections()
         _answer({"identity": opened.identity.public.to_json()})
         for line in sys.stdin:
             _answer(_obey(json.loads(line), opened, party, recorder))
@@ -106,10 +115,26 @@ def _obey(
             content = {"proposal": case.record.proposal, **_own_part(address, None)}
             _decide(opened, party, escrow_id, Decision.ACCEPT, content)
             return {"known": True}
+        case {"do": "wait", "escrow_id": str(escrow_id)}:
+            return {"attested": _wait(party, escrow_id)}
         case {"do": "tell"}:
             return {"notes": [asdict(note) for note in recorder.take()]}
         case _:
             raise ValueError(f"no such order: {order.get('do')}")
+
+
+def _wait(party: Party, escrow_id: str) -> bool:
+    """Until this agent has an address on record.
+
+    It looks into its own memory: asking the coordinator would take its time from what is measured.
+    """
+    deadline = time.monotonic() + _SETUP_SECONDS
+    while time.monotonic() < deadline:
+        case = party.engine.desk.cases.get(escrow_id)
+        if case is not None and case.record.address is not None:
+            return True
+        time.sleep(_POLL_SECONDS)
+    return False
 
 
 def _own_part(address: Json, subject: str | None) -> dict[str, Json]:

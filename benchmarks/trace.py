@@ -40,7 +40,7 @@ class Leg:
     @property
     def total(self) -> float:
         """From the last admission of the round before to the last of this one."""
-        return sum(getattr(self, one.name) for one in fields(self))
+        return sum((getattr(self, one.name) for one in fields(self)), start=0.0)
 
 
 def legs(setup: Setup) -> tuple[Leg, ...]:
@@ -68,15 +68,15 @@ def mean(samples: Sequence[Sequence[Leg]]) -> tuple[Leg, ...]:
 
 def _leg(notes: Sequence[Note], began: float, ended: float) -> Leg:
     posted = next(note for note in notes if note.what == POST and note.began <= ended <= note.ended)
-    # A call that ended before this round belongs to the one before.
+    # What began before this round has to do with the one before.
     here = [note for note in notes if note.began >= began and note.ended <= posted.began]
     calls = [note for note in here if note.what == WALLET]
-    first, last = calls[0].began, calls[-1].ended
+    first, last = calls[0].began, max(note.ended for note in calls)
     before = [note for note in here if note.ended <= first]
     after = [note for note in here if note.began >= last]
-    fold, unseal, mark = (_sum(before, what) for what in ((RECEIVE, FOLD), (SEAL,), (MARK,)))
-    seal, write = _sum(after, (SEAL,)), _sum(after, (WRITE,))
-    wallet = _sum(calls, (WALLET,))
+    fold, unseal, mark = (_busy(before, what) for what in ((RECEIVE, FOLD), (SEAL,), (MARK,)))
+    seal, write = _busy(after, (SEAL,)), _busy(after, (WRITE,))
+    wallet = _busy(calls, (WALLET,))
     return Leg(
         push=first - began - fold - unseal - mark,
         fold=fold,
@@ -91,5 +91,10 @@ def _leg(notes: Sequence[Note], began: float, ended: float) -> Leg:
     )
 
 
-def _sum(notes: Sequence[Note], kinds: tuple[str, ...]) -> float:
-    return sum(note.seconds for note in notes if note.what in kinds)
+def _busy(notes: Sequence[Note], kinds: tuple[str, ...]) -> float:
+    """Seconds in which at least one of these was going on: threads do things side by side."""
+    total, until = 0.0, 0.0
+    for note in sorted((one for one in notes if one.what in kinds), key=lambda one: one.began):
+        total += max(0.0, note.ended - max(note.began, until))
+        until = max(until, note.ended)
+    return total

@@ -5,16 +5,19 @@ A test gets a database of its own, copied from one that was migrated once.
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 
 import pytest
-from pytest_django import DjangoDbBlocker
 
 # Settings are read when Django is set up, and models may only be imported after that: so before
 # any test module is.
-os.environ.setdefault("TRIPARTITE_DATA_DIR", tempfile.mkdtemp(prefix="tripartite-test-"))
+_HOME = tempfile.mkdtemp(prefix="tripartite-test-")
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+os.environ.setdefault("TRIPARTITE_DATA_DIR", _HOME)
 os.environ.setdefault("TRIPARTITE_NETWORK", "regtest")
 
 from tripartite.coordinator.start import start_django
@@ -31,15 +34,12 @@ from tests.contract.kit import Market
 def engine(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
-    django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[Engine]:
-    # pytest-django keeps tests from the database unless it made it; ours is made here.
-    with django_db_blocker.unblock():
-        if request.param == "sqlite":
-            yield Sqlite(tmp_path_factory.mktemp("sqlite"))
-            return
-        with postgres.cluster() as cluster:
-            yield Postgresql(cluster)
+    if request.param == "sqlite":
+        yield Sqlite(tmp_path_factory.mktemp("sqlite"))
+        return
+    with postgres.cluster() as cluster:
+        yield Postgresql(cluster)
 
 
 @pytest.fixture

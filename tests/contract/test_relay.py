@@ -318,3 +318,24 @@ def test_escrows_are_listed_newest_first_page_by_page(market: Market) -> None:
     assert second["next"] is None
     assert api.get("/api/escrow?state=funded").body["escrows"] == []
     assert len(api.get("/api/escrow?state=created").body["escrows"]) == 5
+
+
+def test_a_message_under_a_key_is_answered_the_same_for_ever(market: Market) -> None:
+    """And the key takes no other message."""
+    deal = market.attested_deal()
+    api, path = market.people[Role.BUYER].api, f"/api/escrow/{deal.escrow_id}/messages"
+    first = {"envelope": deal.write(Role.BUYER, Kind.DEPOSIT_REPORT, body=report(0))}
+    said = api.post(path, first, key="one")
+    deal.fold(first["envelope"])
+    market.say(deal, Role.BUYER, Kind.DEPOSIT_REPORT, body=report(AMOUNT))
+    market.say(deal, Role.VENDOR, Kind.DEPOSIT_REPORT, body=report(AMOUNT))
+
+    again = api.post(path, first, key="one")
+    new = {"envelope": deal.write(Role.BUYER, Kind.DEPOSIT_REPORT, body=report(0, height=200))}
+    other = api.post(path, new, key="one")
+    wrong = api.post(path, {"envelope": "wrong"}, key="one")
+
+    assert (again.status, again.body) == (said.status, said.body) == (201, {**said.body})
+    assert said.body == {"position": 19, "state": "awaiting_deposit"}
+    assert [answer.body["code"] for answer in (other, wrong)] == ["idempotency_key_reused"] * 2
+    assert Message.objects.count() == 21

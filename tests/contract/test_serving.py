@@ -167,7 +167,7 @@ def test_a_large_body_without_a_length_is_cut_off(market: Market, server: Served
         connection.close()
 
 
-def test_a_busy_server_stops_when_told_and_leaves_no_child(
+def test_a_busy_server_stops_when_told_and_has_no_child(
     market: Market, database: str, tmp_path: Path
 ) -> None:
     with served(tmp_path, DATABASE_URL=database, MIGRATE="yes") as server:
@@ -202,8 +202,14 @@ def test_parts_can_run_as_processes_of_their_own(
         (event,) = read(socket, 1)
         status, _ = post(events, "/api/escrow", market.people[Role.BUYER].token, {})
 
+        worker = Path(f"/proc/{http.process.pid}/task/{http.process.pid}/children").read_text()
+        post(http, "/api/nowhere", market.people[Role.BUYER].token, {})
+
     assert event["data"]["envelope"] == text
     assert status == 404, "the events process has no API"
+    assert worker
+    assert not [pid for pid in worker.split() if Path(f"/proc/{pid}/fd").exists()]
+    assert all(json.loads(line) for line in http.log.read_text().splitlines())
 
 
 def test_the_log_tells_nothing_that_must_stay_inside(market: Market, server: Served) -> None:
@@ -215,8 +221,9 @@ def test_the_log_tells_nothing_that_must_stay_inside(market: Market, server: Ser
 
     log_text = server.log.read_text()
     assert deal.record is not None
-    secrets = (token, "tri_guess", text, deal.record.address, str(AMOUNT))
+    secrets = (token, "tri_guess", text, deal.record.address, str(AMOUNT), deal.escrow_id)
     assert not [secret for secret in secrets if str(secret) in log_text]
+    assert '"code": "envelope_malformed"' in log_text, "but why a request was refused, it tells"
 
 
 def test_an_outdated_database_is_not_served(tmp_path: Path) -> None:

@@ -84,4 +84,5 @@ def _for_one_story(market: Market) -> Iterator[Market]:
     market.mend()
     yield market
     market.mend()
+    market.call_off()
     assert market.devnet.troubles()[before:] == []

@@ -143,8 +143,10 @@ def _kill_wallet_rpcs(directory: Path) -> None:
 
 
 def _is_dead(process: int) -> bool:
+    """Gone, or a zombie with its last thread, until its parent looks."""
     try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].startswith("Z")
+        zombie = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].startswith("Z")
+        return zombie and len(list(Path(f"/proc/{process}/task").iterdir())) == 1
     except OSError:
         return True
 

@@ -40,13 +40,12 @@ def test_the_demo_runs_one_escrow_to_its_end_and_leaves_nothing(place: Path) -> 
     assert list(place.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_demo_leaves_no_process_behind(place: Path, number: signal.Signals) -> None:
+def test_an_interrupted_demo_leaves_no_process_behind(place: Path) -> None:
     demo = start(place=place)
     read_until(demo, "make the 2-of-3 wallet …")
     assert len(left_running(place)) > 8, "the daemons of three agents, at the least"
 
-    demo.send_signal(number)
+    demo.send_signal(signal.SIGINT)
 
     printed, progress = demo.communicate(timeout=60)
     assert demo.returncode == 130, printed + progress
@@ -54,11 +53,11 @@ def test_an_interrupted_demo_leaves_no_process_behind(place: Path, number: signa
     assert list(place.iterdir()) == []
 
 
-def test_a_demo_interrupted_while_it_starts_leaves_no_process_behind(place: Path) -> None:
+def test_a_demo_told_to_end_while_it_starts_leaves_no_process_behind(place: Path) -> None:
     demo = start(place=place)
-    until(lambda: bool(list(place.rglob("monerod.log"))), seconds=60)
+    until(lambda: bool(list(place.rglob("wallet-rpc.log"))), seconds=60)
 
-    demo.send_signal(signal.SIGINT)
+    demo.send_signal(signal.SIGTERM)
 
     printed, progress = demo.communicate(timeout=60)
     assert demo.returncode == 130, printed + progress
@@ -67,7 +66,7 @@ def test_a_demo_interrupted_while_it_starts_leaves_no_process_behind(place: Path
 
 def test_a_demo_that_is_killed_takes_everything_with_it(place: Path) -> None:
     demo = start(place=place)
-    read_until(demo, "make the 2-of-3 wallet …")
+    until(lambda: bool(list(place.rglob("slot-1/wallet-rpc.log"))), seconds=120)
 
     demo.kill()
     demo.communicate(timeout=60)

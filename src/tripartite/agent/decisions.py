@@ -161,11 +161,17 @@ class Decisions:
             self._journal.write("UPDATE intents SET sealed = ? WHERE id = ?", (sealed, number))
         return cast("int", number)
 
-    def next_intent(self, escrow_id: str) -> Intent | None:
-        """The oldest decision of this escrow that hasn't been said. Raises ``SealedValueMoved``."""
+    def next_intent(self, escrow_id: str, *, frozen: bool = False) -> Intent | None:
+        """The oldest decision of this escrow that hasn't been said.
+
+        While the escrow is ``frozen`` only the decision to resume counts; the others wait.
+        Raises ``SealedValueMoved``.
+        """
+        wanted = [Decision.RESUME.value] if frozen else [one.value for one in Decision]
         found = self._journal.rows(
-            "SELECT id FROM intents WHERE escrow_id = ? AND outcome IS NULL ORDER BY id LIMIT 1",
-            (escrow_id,),
+            "SELECT id FROM intents WHERE escrow_id = ? AND outcome IS NULL"  # noqa: S608 — only placeholders are put in
+            f" AND kind IN ({','.join('?' * len(wanted))}) ORDER BY id LIMIT 1",
+            (escrow_id, *wanted),
         )
         return self.intent(cast("int", found[0][0])) if found else None
 

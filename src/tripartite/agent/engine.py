@@ -19,7 +19,7 @@ from tripartite.agent.ports import Wallets
 from tripartite.agent.reconciling import Reconciler
 from tripartite.agent.scheduling import Scheduler
 from tripartite.agent.wallet_book import WalletBook
-from tripartite.domain.errors import Refused, Unavailable
+from tripartite.domain.errors import TripartiteError
 from tripartite.domain.lifecycle import PAID_OUT, Event, State, Teller, is_open
 
 _QUIET_SECONDS: Final = 3.0
@@ -53,8 +53,13 @@ class Preparing:
         target: int,
         until_idle: Callable[[float], bool],
         failed: Callable[[BaseException], None],
+        quiet: float = _QUIET_SECONDS,
     ) -> None:
-        """``until_idle`` waits at most so many seconds until no escrow is worked on."""
+        """``until_idle`` waits at most so many seconds until no escrow is worked on.
+
+        ``quiet`` seconds pass after a wallet was taken before another is made.
+        """
+        self._quiet = quiet
         self._wallets = wallets
         self._book = book
         self._target = target
@@ -99,13 +104,13 @@ class Preparing:
             while self._wait():
                 try:
                     done = self._one_more()
-                except (Unavailable, Refused) as error:
+                except TripartiteError as error:
                     self._log.warning("wallet_not_prepared", code=error.code)
                     with self._changed:
                         self._changed.wait_for(lambda: self._stopping, _RETRY_SECONDS)
                     continue
                 with self._changed:
-                    self._full = done and self._last_take + _QUIET_SECONDS < time.monotonic()
+                    self._full = done and self._last_take + self._quiet < time.monotonic()
                     self._changed.notify_all()
         except BaseException as error:
             self._log.error("wallets_bug", error=type(error).__name__)
@@ -116,7 +121,7 @@ class Preparing:
         """Until there is something to do and it disturbs nobody; False when it is over."""
         with self._changed:
             while not self._stopping:
-                left = self._last_take + _QUIET_SECONDS - time.monotonic()
+                left = self._last_take + self._quiet - time.monotonic()
                 if self._full:
                     self._changed.wait()
                 elif self._last_take and left > 0:

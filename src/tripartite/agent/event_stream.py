@@ -32,7 +32,7 @@ _LONGEST_PAUSE: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events that arrived together: messages to judge, and escrows with other news."""
+    """Events that arrived together: messages to judge, and escrows with news from the chain."""
 
     messages: Sequence[Forwarded]
     touched: frozenset[str]
@@ -165,8 +165,12 @@ def read_events(events: Sequence[Mapping[str, Json]], *, cursor: int | None = No
         match kind, event.get("data"):
             case "MessageRelayed", {"position": int(position), "envelope": str(text)}:
                 messages.append(Forwarded(escrow_id, position, text))
-            case _:
+            case str(), _ if kind.startswith("Transaction"):
+                # A hint that it is worth asking one's own node now. States aren't taken from the
+                # coordinator: they follow from the messages.
                 touched.add(escrow_id)
+            case _:
+                pass
     return Batch(messages, frozenset(touched), last)
 
 

@@ -111,11 +111,13 @@ class Party:
         self._over.set()
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Block until ``end`` or a bug; False if the time ran out. Raises the bug."""
-        ended = self._over.wait(seconds)
-        if self._failure is not None:
-            raise self._failure
-        return ended
+        """Block until ``end`` or a bug; False if the time ran out."""
+        return self._over.wait(seconds)
+
+    @property
+    def failure(self) -> BaseException | None:
+        """The bug that ended it, already logged; None if there was none."""
+        return self._failure
 
     def poke(self) -> None:
         """A decision was stored: look."""

@@ -128,10 +128,11 @@ class Reconciler:
             return _MOVED
         if desk.cases.is_behind(escrow_id):
             return _GAP_SECONDS
-        intent = desk.decisions.next_intent(escrow_id)
+        frozen = case is not None and case.frozen is not None
+        intent = desk.decisions.next_intent(escrow_id, frozen=frozen)
         if intent is not None:
             return self._decided(escrow_id, case, intent)
-        if case is None or case.frozen is not None:
+        if case is None or frozen:
             return None
         self._name_parties(case)
         return self._step(case)
@@ -204,6 +205,7 @@ class Reconciler:
             step=step_name(step),
             kind=say.kind.value,
             round=int(say.round),
+            reason=say.body.get("reason"),
             seconds=round(self._monotonic() - began, 3),
         )
 
@@ -250,8 +252,6 @@ class Reconciler:
                 refusal = self._propose(escrow_id, intent)
             elif case is None:
                 raise EscrowNotKnownYet("Wait until the coordinator has forwarded the proposal.")
-            elif case.frozen is not None:
-                return None
             else:
                 say = say_decision(desk, case, intent)
                 refusal = self._speaker.deliver(self._speaker.write(case, say))

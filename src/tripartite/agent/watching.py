@@ -7,6 +7,7 @@ from tripartite.agent.desk import Desk, Later, Outcome
 from tripartite.agent.journal import StoredCase
 from tripartite.agent.paying import escrow_wallet
 from tripartite.agent.speaking import Say
+from tripartite.agent.wallets.records import SlotsTaken
 from tripartite.domain.deposits import Report, tally
 from tripartite.domain.lifecycle import Event, Teller, is_open
 from tripartite.protocol.bodies import write_report
@@ -18,7 +19,11 @@ _NOTHING = Report(confirmed=0, pending=0, locked=0, height=0)
 def watch_deposit(desk: Desk, case: StoredCase) -> Outcome:
     """Report what the own wallet counts, whenever a sum changed; a new height alone isn't news."""
     terms = case.record.agreement.terms
-    sighting = desk.wallets.deposits(escrow_wallet(desk, case))
+    try:
+        sighting = desk.wallets.deposits(escrow_wallet(desk, case))
+    except SlotsTaken:
+        # Key exchanges and payouts come first; the money is no less there for being seen later.
+        return Later(deposit_pause(desk, case))
     counted = tally(
         sighting.outputs,
         chain_height=sighting.height,

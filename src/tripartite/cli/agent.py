@@ -24,7 +24,7 @@ from tripartite.cli.agent_home import (
     open_party,
     read_passphrase,
 )
-from tripartite.cli.agent_output import ask, exit_codes, print_consent, print_status
+from tripartite.cli.agent_output import BUG, ask, exit_codes, print_consent, print_status
 from tripartite.domain.parties import Network, Role
 from tripartite.domain.secrets import Secret
 
@@ -138,7 +138,7 @@ def run(
 
         opened = open_party(home, passphrase_file, key_file)
         running.log_to(log_file)
-        running.run(
+        in_order = running.run(
             opened,
             running.options(
                 node=node,
@@ -155,6 +155,8 @@ def run(
             ),
             ready=lambda: typer.echo("ready"),
         )
+        if not in_order:
+            raise typer.Exit(BUG)
 
 
 @app.command()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 REFUSED: Final = 1
 TAMPERED: Final = 3
 DECLINED: Final = 4
+BUG: Final = 70  # EX_SOFTWARE of sysexits.h
 UNAVAILABLE: Final = 75  # EX_TEMPFAIL of sysexits.h
 
 

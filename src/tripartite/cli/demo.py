@@ -55,26 +55,28 @@ def demo(
     ends them again. Ends with 1 if anything is otherwise than it should be.
     """
     console = Console(stderr=as_json)
-    place = directory or Path(tempfile.mkdtemp(prefix="tripartite-demo-"))
-    # A directory that somebody chose is theirs to remove.
-    removable = directory is None and not keep
-    good = False
     try:
         piconero = parse_xmr(amount)
+    except TripartiteError as error:
+        raise typer.BadParameter(f"{error.title()}: {error.detail}") from error
+    place = directory or Path(tempfile.mkdtemp(prefix="tripartite-demo-"))
+    code = 1
+    try:
         with _told_by_signals():
-            good = _run(console, piconero, place=place, keep=keep, as_json=as_json)
+            if _run(console, piconero, place=place, keep=keep, as_json=as_json):
+                code = 0
     except TripartiteError as error:
         console.print(Text(f"{error.title()}: {error.detail}", style="red"), soft_wrap=True)
     except KeyboardInterrupt:
         console.print("Interrupted; everything was ended.")
-        if removable:
+        code = _INTERRUPTED
+    finally:
+        # What somebody chose is theirs to remove, and what went wrong is there to be read.
+        if directory is None and not keep and code != 1:
             shutil.rmtree(place)
-        raise typer.Exit(_INTERRUPTED) from None
-    if good and removable:
-        shutil.rmtree(place)
-    else:
-        console.print(f"Its directory stays: {place}", soft_wrap=True)
-    raise typer.Exit(0 if good else 1)
+        else:
+            console.print(f"Its directory stays: {place}", soft_wrap=True)
+    raise typer.Exit(code)
 
 
 def _run(console: Console, amount: int, *, place: Path, keep: bool, as_json: bool) -> bool:

@@ -38,6 +38,7 @@ api.add_router("", operation)
 
 @api.exception_handler(TripartiteError)
 def _ours(request: HttpRequest, error: TripartiteError) -> HttpResponse:
+    _log.info("request_refused", code=error.code, method=request.method)
     return problem_of(error)
 
 
@@ -64,7 +65,7 @@ def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
 @api.exception_handler(OperationalError)
 def _database_away(request: HttpRequest, error: OperationalError) -> HttpResponse:
     """Nothing is wrong with the request, and nothing of it was stored."""
-    _log.warning("database_unreachable", path=request.path)
+    _log.warning("database_unreachable")
     return problem_of(DatabaseUnreachable("Send the same request again in a moment."))
 
 

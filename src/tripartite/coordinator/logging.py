@@ -36,6 +36,9 @@ def configure_logging(level: str) -> None:
             ],
         )
     )
+    # Django's line for every refused request has its path, and paths have escrow ids. Ours has the
+    # error's code instead.
+    logging.getLogger("django.request").setLevel(logging.CRITICAL)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(number, logging.WARNING))

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import os
 
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
+
+from tripartite.coordinator.logging import configure_logging
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tripartite.coordinator.settings")
 
 application = get_wsgi_application()
+
+
+def make_application() -> WSGIHandler:
+    """The application for a process that is ours alone: it logs as ``serve`` does."""
+    configure_logging(settings.COORDINATOR.log_level)
+    return application

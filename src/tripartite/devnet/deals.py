@@ -153,7 +153,9 @@ class Deal:
             subject=traded,
             more=more,
         )
-        return cls(devnet, chosen, escrow_id, amount=amount, subject=traded)
+        deal = cls(devnet, chosen, escrow_id, amount=amount, subject=traded)
+        deal.until(deal.is_proposed)
+        return deal
 
     @property
     def seats(self) -> Mapping[Role, Seat]:
@@ -170,6 +172,11 @@ class Deal:
     def state(self) -> State:
         """Where it stands."""
         return self.overview().state
+
+    def is_proposed(self) -> bool:
+        """The coordinator has the proposal."""
+        with self.buyer.party.api() as api:
+            return api.ask("GET", f"/api/escrow/{self.escrow_id}").status == 200
 
     def is_proposed_to_all(self) -> bool:
         """Vendor's and arbiter's agents have heard of it."""

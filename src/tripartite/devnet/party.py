@@ -28,7 +28,9 @@ _PROPOSED: Final = re.compile(r"^escrow ([0-9a-f]{32})$", re.MULTILINE)
 _FINGERPRINT: Final = re.compile(r"^fingerprint (\S+)$", re.MULTILINE)
 
 # Blocks come in bursts here, and nobody wants to wait for the usual pauses between two looks.
-_PACE: Final = ("--watch-seconds", "0.5", "--guard-seconds", "2", "--prepared", "1")
+_PACE: Final = (
+    "--watch-seconds", "1", "--guard-seconds", "20", "--prepared", "1", "--wallets", "3",
+)  # fmt: skip
 
 # Names that stand in no other text, so that a search for them finds only who is meant.
 NAMES: Final = {

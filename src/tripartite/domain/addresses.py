@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import ClassVar, Final
 
 from nacl.bindings import crypto_core_ed25519_is_valid_point
@@ -74,6 +75,13 @@ def parse_address(text: str, network: Network) -> Address:
     names the network it does belong to) or AddressKeyInvalid. The text is never repeated in an
     error: payout addresses are sealed.
     """
+    return _parse(text, network)
+
+
+# One key exchange reads the same address half a dozen times in each process, half a millisecond
+# each while all cores are busy. Refusals aren't kept, only what was found good.
+@lru_cache(maxsize=256)
+def _parse(text: str, network: Network) -> Address:
     raw = _decode(text)
     body, checksum = raw[:-_CHECKSUM_SIZE], raw[-_CHECKSUM_SIZE:]
     if keccak_256(body)[:_CHECKSUM_SIZE] != checksum:

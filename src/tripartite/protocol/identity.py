@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import ClassVar, Final
 
 from joserfc.jwk import OKPKey
@@ -47,8 +48,7 @@ class PublicIdentity:
     @property
     def kid(self) -> str:
         """RFC 7638 thumbprint of the signing key."""
-        jwk = {"crv": "Ed25519", "kty": "OKP", "x": self.sign}
-        return base64url(hashlib.sha256(canonical(jwk)).digest())
+        return _thumbprint(self.sign)
 
     @property
     def fingerprint(self) -> str:
@@ -59,7 +59,7 @@ class PublicIdentity:
 
     def signing_key(self) -> OKPKey:
         """The verification key as a JWK."""
-        return OKPKey.import_key({"crv": "Ed25519", "kty": "OKP", "x": self.sign})
+        return _verification_key(self.sign)
 
     def sealing_key(self) -> OKPKey:
         """The key to seal for this identity, as a JWK."""
@@ -142,6 +142,18 @@ class PairingCard:
     coordinator: str
     identity: PublicIdentity
     issued_at: datetime
+
+
+# Both are asked for with every message, and a party's keys never change within an escrow.
+@lru_cache(maxsize=4_096)
+def _thumbprint(sign: str) -> str:
+    jwk = {"crv": "Ed25519", "kty": "OKP", "x": sign}
+    return base64url(hashlib.sha256(canonical(jwk)).digest())
+
+
+@lru_cache(maxsize=4_096)
+def _verification_key(sign: str) -> OKPKey:
+    return OKPKey.import_key({"crv": "Ed25519", "kty": "OKP", "x": sign})
 
 
 def base64url(data: bytes) -> str:

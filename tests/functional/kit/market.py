@@ -13,6 +13,7 @@ from tripartite.devnet.deals import PATIENCE, Deal
 from tripartite.devnet.network import Devnet
 from tripartite.devnet.party import Party
 from tripartite.devnet.waiting import Fact, until
+from tripartite.domain.lifecycle import Event, Teller, is_open
 from tripartite.domain.money import ATOMIC
 from tripartite.domain.parties import Role
 from tripartite.domain.secrets import Secret
@@ -107,6 +108,12 @@ class Market:
         """How everything stands."""
         standing = [deal.standing() for deal in self.deals]
         return "\n\n".join((*standing, programs.log_tails(self.devnet.directory)))
+
+    def call_off(self) -> None:
+        """Cancel what a story left without money, so that no agent goes on watching it."""
+        for deal in self.deals:
+            if is_open(deal.state, Event.CANCELLED, by=Teller.BUYER):
+                deal.buyer.cancel()
 
     def mend(self) -> None:
         """Start again what a story left stopped."""

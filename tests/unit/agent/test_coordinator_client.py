@@ -179,5 +179,5 @@ def test_events_are_sorted_into_messages_and_hints() -> None:
     )  # fmt: skip
 
     assert batch.messages == [Forwarded(ESCROW_ID, 1, "text")]
-    assert batch.touched == {"b", "c"}
+    assert batch.touched == {"b"}
     assert batch.cursor == 5

@@ -59,9 +59,7 @@ def test_a_frozen_escrow_gets_no_signature_until_its_human_resumes(market: Marke
     market.vendor.work()
     assert Role.VENDOR not in market.record.details
 
-    market.vendor.opened.journal.write("DELETE FROM intents")
     market.vendor.decide(Decision.RESUME)
-    market.vendor.decide(Decision.ACCEPT)
     market.vendor.work()
     assert Role.VENDOR in market.record.details
 

@@ -17,6 +17,7 @@ from tripartite.agent.wallets.rack import Rack
 from tripartite.agent.wallets.records import (
     ExchangeMessagesUnsound,
     PoolStopped,
+    SlotsTaken,
     WalletInDoubt,
     WalletRef,
     WrongWalletOpen,
@@ -321,6 +322,23 @@ def test_warming_takes_no_slot_in_the_middle_of_a_key_exchange(racks: Racks) -> 
         assert none is None
     with racks.rack.use("c") as slot:
         assert slot.wallet in {"a", "b"}, "who really needs a slot gets one"
+
+
+def test_a_look_never_waits_and_never_disturbs_a_key_exchange(racks: Racks) -> None:
+    for ref in (A, B):
+        with racks.rack.use(ref.name) as slot:
+            slot.hold(ref)
+            slot.begin_ceremony()
+    with pytest.raises(SlotsTaken), racks.rack.use_patiently("c"):
+        pass
+    with racks.rack.use_patiently("a") as slot:
+        assert slot.wallet == "a", "its own slot is free to it"
+        with pytest.raises(SlotsTaken), racks.rack.use_patiently("a"):
+            pass
+    with racks.rack.use("b") as slot:
+        slot.end_ceremony()
+    with racks.rack.use_patiently("c") as slot:
+        assert slot.wallet == "b"
 
 
 def test_a_closed_rack_lets_nobody_in(racks: Racks) -> None:

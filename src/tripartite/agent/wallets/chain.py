@@ -61,4 +61,5 @@ def _outputs(transfers: Transfers) -> tuple[Output, ...]:
                 Output(txid, index, amount, height, unlock_time)
                 for index, amount in enumerate(amounts)
             ]
-    return tuple(outputs)
+    # The wallet's own order changes when it is opened again.
+    return tuple(sorted(outputs, key=lambda one: (one.height or 0, one.txid, one.index)))

@@ -232,8 +232,13 @@ class WalletPool:
     # Deposits
 
     def deposits(self, ref: WalletRef) -> Sighting:
-        """Everything paid to the wallet so far. Raises WalletBehind, DaemonUnreachable."""
-        with self._open(ref) as slot:
+        """Everything paid to the wallet so far, if a slot has time.
+
+        Raises WalletBehind, DaemonUnreachable, SlotsTaken.
+        """
+        with self._rack.use_patiently(ref.name) as slot:
+            slot.hold(ref)
+            slot.warm = False
             return chain.sight(slot, self._node)
 
     # Payouts

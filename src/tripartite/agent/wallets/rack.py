@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from tripartite.agent.wallets.records import PoolStopped
+from tripartite.agent.wallets.records import PoolStopped, SlotsTaken
 from tripartite.agent.wallets.slots import Slot
 from tripartite.domain.errors import TripartiteError
 from tripartite.monero.errors import RpcAnswerUnreadable, RpcOutcomeUnknown, RpcUnreachable
@@ -64,6 +64,20 @@ class Rack:
         with self._using(slot):
             yield slot
 
+    @contextmanager
+    def use_patiently(self, name: str) -> Iterator[Slot]:
+        """A slot for a look that can be had later: nobody waits, no key exchange gives way.
+
+        Raises SlotsTaken, PoolStopped.
+        """
+        with self._changed:
+            slot = self._for_looking(name)
+            if slot is None:
+                raise SlotsTaken("Look again later.")
+            self._take(slot, name)
+        with self._using(slot):
+            yield slot
+
     def require_open(self) -> None:
         """Raises PoolStopped."""
         if not self._open:
@@ -101,6 +115,15 @@ class Rack:
         return _least(
             holders or self.slots,
             lambda slot: (len(slot.may_hold), slot.in_ceremony, slot.warm, slot.last_used),
+        )
+
+    def _for_looking(self, name: str) -> Slot | None:
+        """The slot that has the wallet, else the one used longest ago without a key exchange."""
+        self.require_open()
+        holders = [slot for slot in self.slots if name in slot.may_hold]
+        return _least(
+            holders or [slot for slot in self.slots if not slot.in_ceremony],
+            lambda slot: (len(slot.may_hold), slot.warm, slot.last_used),
         )
 
     def _for_warming(self, name: str) -> Slot | None:

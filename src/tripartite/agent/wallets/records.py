@@ -98,6 +98,12 @@ class NodeOfWrongNetwork(Refused):
     code: ClassVar[str] = "node_wrong_network"
 
 
+class SlotsTaken(Unavailable):
+    """No wallet-rpc has time just now for a look at this wallet."""
+
+    code: ClassVar[str] = "wallet_slots_taken"
+
+
 class PoolStopped(Unavailable):
     """The wallets are closed, or were never started."""
 

@@ -37,6 +37,7 @@ def answer_with_problems(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
     """Middleware: refuse what is too large or isn't JSON; give every refusal the same shape."""
+    got_request_exception.connect(_log_exception, dispatch_uid="tripartite.ops.http")
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         try:
@@ -63,12 +64,8 @@ def check_body(length: str, content_type: str) -> None:
         raise ContentTypeUnknown("Send JSON, with Content-Type: application/json.")
 
 
-def log_exceptions() -> None:
-    """Write one line for each unexpected exception of a view: its type and place, no values."""
-    got_request_exception.connect(_log_exception, dispatch_uid="tripartite.ops.http")
-
-
 def _log_exception(sender: object, request: HttpRequest | None = None, **_: object) -> None:
+    """One line for each unexpected exception of a view: its type and place, no values."""
     _log.exception("request_failed", path=request.path if request else "")
 
 

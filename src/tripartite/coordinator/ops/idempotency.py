@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from django.conf import settings
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.http import HttpRequest
 
 from tripartite.coordinator.ops.models import StoredAnswer
@@ -74,15 +74,21 @@ class Once:
         if not self.key:
             return
         try:
-            StoredAnswer.objects.create(
-                account_id=self.account_id,
-                path=self.path,
-                key=self.key,
-                body_mac=self.body_mac,
-                status=status,
-                body=json.dumps(body),
-                created_at=now(),
-            )
+            with connection.cursor() as sql:
+                sql.execute(
+                    "INSERT INTO ops_storedanswer"
+                    " (account_id, path, key, body_mac, status, body, created_at)"
+                    " VALUES (%s,%s,%s,%s,%s,%s,%s)",
+                    [
+                        self.account_id,
+                        self.path,
+                        self.key,
+                        self.body_mac,
+                        status,
+                        json.dumps(body),
+                        connection.ops.adapt_datetimefield_value(now()),
+                    ],
+                )
         except IntegrityError as error:
             raise IdempotencyKeyInUse("Send the same request again.") from error
 

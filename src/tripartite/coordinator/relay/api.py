@@ -15,6 +15,7 @@ from tripartite.coordinator.ops.idempotency import once
 from tripartite.coordinator.relay import posting
 from tripartite.coordinator.relay.models import Message
 from tripartite.coordinator.schemas import Body
+from tripartite.domain.errors import TripartiteError
 
 PAGE: Final = 200
 
@@ -62,16 +63,23 @@ def post_message(
 ) -> Status[object] | HttpResponse:
     """Say something in an escrow. The same message again gives 200 and its place."""
     this = once(request, request.auth.account_id)
-    if (answer := this.answered()) is not None:
+    # The usual case, a new message under a new key, is tried first: the key's own uniqueness finds
+    # the rest, and only then is the stored answer looked up.
+    try:
+        posted = posting.post_message(
+            request.auth,
+            escrow_id,
+            body.envelope,
+            remember=lambda stored: this.remember(
+                201, {"position": stored.position, "state": stored.state}
+            ),
+        )
+    except TripartiteError:
+        if (answer := this.answered()) is not None:
+            return Status(*answer)
+        raise
+    if not posted.fresh and (answer := this.answered()) is not None:
         return Status(*answer)
-    posted = posting.post_message(
-        request.auth,
-        escrow_id,
-        body.envelope,
-        remember=lambda stored: this.remember(
-            201, {"position": stored.position, "state": stored.state}
-        ),
-    )
     # Written here rather than through the schema: this is the path that relays every message, and
     # two known fields need no second validation (0.1 ms of 1 ms).
     body_text = f'{{"position": {posted.position}, "state": "{posted.state}"}}'
