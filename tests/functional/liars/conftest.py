@@ -11,6 +11,7 @@ from tests.functional.liars.court import Court
 from tests.functional.liars.lies import MARK, write_book
 from tests.functional.liars.postman import Postman, postman
 from tripartite.devnet.community import Community
+from tripartite.devnet.deals import Deal
 from tripartite.devnet.network import Devnet
 
 # Names under .onion are in no directory of names (RFC 7686): only the postman can look it up.
@@ -50,14 +51,24 @@ def between() -> Iterator[Postman]:
 @pytest.fixture(scope="session")
 def lied_to(devnet: Devnet, between: Postman) -> Iterator[Community]:
     """Three honest agents whose coordinator can't be trusted."""
-    community = devnet.another_community(
-        "liars", public_name=LYING_NAME, proxies=between.proxies
-    )
+    community = devnet.another_community("liars", public_name=LYING_NAME, proxies=between.proxies)
     yield community
     # The postman goes away now; agents and coordinator with him.
     for party in community.parties.values():
         party.stop()
     community.coordinator.stop()
+
+
+@pytest.fixture(scope="session")
+def open_deal(devnet: Devnet, lied_to: Community) -> Deal:
+    """One that has an address, and no money until a story hides that it has some."""
+    return Market(devnet, lied_to).keyed_deal()
+
+
+@pytest.fixture(scope="session")
+def funded(devnet: Devnet, lied_to: Community) -> Deal:
+    """One with money in it: the coordinator is stolen, then lies about it. Paid out at the end."""
+    return Market(devnet, lied_to).funded_deal()
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ class Court:
     market: Market
     postman: Postman
     answer: str
+    _heard: int = 0
 
     def forged(
         self, deal: Deal, role: Role, kind: Kind, body: Mapping[str, Json], **changes: object
@@ -65,6 +66,31 @@ class Court:
             what=f"the {role.value}'s agent says {self.answer}",
         )
         assert frozen(deal, role) is None
+
+    def count(self, deal: Deal, role: Role) -> None:
+        """Remember how often this party's agent gave the answer before."""
+        self._heard = deal.seats[role].alarms().count(self.answer)
+
+    def answers(self, deal: Deal, role: Role) -> None:
+        """Wait until it gives the answer once more, whether it froze the deal or goes on."""
+        deal.until(
+            lambda: deal.seats[role].alarms().count(self.answer) > self._heard,
+            what=f"the {role.value}'s agent says {self.answer}",
+        )
+
+    def alarms_one_of(self, deal: Deal, *roles: Role) -> None:
+        """Wait until one of these agents says why; the others may have heard it from that one."""
+        deal.until(
+            lambda: any(self.answer in deal.seats[role].alarms() for role in roles),
+            what=f"somebody says {self.answer}",
+        )
+
+    def refuses_one_of(self, deal: Deal, *roles: Role) -> None:
+        """Wait until one of these agents has frozen the deal by the right code."""
+        deal.until(
+            lambda: self.answer in {frozen(deal, role) for role in roles},
+            what=f"somebody freezes: {self.answer}",
+        )
 
     def resume(self, deal: Deal, role: Role) -> None:
         """This party has looked, and goes on."""

@@ -13,12 +13,13 @@ from typing import Final
 import pytest
 
 MARK: Final = "lie"
-IGNORED: Final = "ignored"
-"""The answer to a lie that an agent has no reason to notice: it never believes such words."""
 
 
 def lie(name: str, *, by: str, answer: str) -> pytest.MarkDecorator:
-    """This story tells a lie; ``answer`` is an error code, or ``ignored``."""
+    """This story tells a lie; ``answer`` is an error code.
+
+    Or it is ``ignored``: an agent has no reason to notice words that it never believes.
+    """
     return pytest.mark.lie(name=name, by=by, answer=answer)
 
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol
 
 from tripartite.domain.parties import Role
 
@@ -254,7 +254,7 @@ def _handler(state: Postman, role: Role) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _greet(reader: BinaryIO, client: socket.socket) -> int:
+def _greet(reader: _Reader, client: socket.socket) -> int:
     """SOCKS5 without authentication, CONNECT only; the port asked for, on whatever name."""
     _, methods = _exactly(reader, 2)
     _exactly(reader, methods)
@@ -311,7 +311,11 @@ def _copy(reader: BinaryIO, target: socket.socket) -> None:
         target.shutdown(socket.SHUT_RDWR)
 
 
-def _exactly(reader: BinaryIO, size: int) -> bytes:
+class _Reader(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def _exactly(reader: _Reader, size: int) -> bytes:
     data = reader.read(size)
     if len(data) < size:
         raise ConnectionError
