@@ -104,7 +104,7 @@ def test_a_payout_that_no_node_knows_ends_nothing(
         return SignedPayout(txset, secrets.token_hex(32), 0, "02" * 200)
 
     evil.wallets.cosign_trick = bogus
-    refunding.vendor.party.run("refund", refunding.escrow_id, "--yes")
+    refunding.vendor.refund()
     court.alarms(refunding, VENDOR)
 
     assert refunding.state is State.REFUNDING
@@ -114,6 +114,23 @@ def test_a_payout_that_no_node_knows_ends_nothing(
     court.market.mine(10)
     refunding.mine_until(lambda: refunding.state is State.REFUNDED)
     assert refunding.received(BUYER) == refunding.amount - refunding.payout_fee()
+
+
+@lie("says-it-sent-a-transaction-of-something-else", by=PARTY, answer="payout_elsewhere")
+def test_a_mined_transaction_of_something_else_is_no_payout(court: Court, evil: EvilAgent) -> None:
+    """The coordinator, which sees no amounts, is fooled; the vendor's agent looks for its money."""
+    deal = court.market.keyed_deal()
+    deposit = deal.fund()
+    found = deal.devnet.chain.transaction(deposit)
+    assert found is not None
+    evil.wallets.cosign_trick = lambda txset: SignedPayout(txset, deposit, 0, found.blob)
+
+    deal.vendor.refund()
+    court.refuses(deal, VENDOR)
+    evil.wallets.cosign_trick = None
+
+    assert _shown_state(deal, VENDOR) is State.REFUNDING
+    assert deal.devnet.purses.received(BUYER, deposit) == 0
 
 
 @pytest.fixture(scope="module")
@@ -320,6 +337,11 @@ def _build(court: Court, evil: EvilAgent, deal: Deal, trick: Build) -> None:
     evil.restart_payout(deal)
     if frozen(deal, VENDOR) is not None:
         deal.vendor.party.run("resume", deal.escrow_id, "--yes")
+
+
+def _shown_state(deal: Deal, role: Role) -> State:
+    """Where this party's own agent says that the deal stands."""
+    return State(str(deal.seats[role].status()["state"]))
 
 
 def _is_in_the_pool(deal: Deal) -> bool:
