@@ -16,6 +16,7 @@ from typing import cast
 from tripartite.agent.desk import Pace
 from tripartite.agent.engine import Engine
 from tripartite.agent.home import open_home
+from tripartite.agent.journal import StoredCase
 from tripartite.agent.party import Party as Agent
 from tripartite.agent.party import RunOptions
 from tripartite.agent.payouts import PRIORITY, PayoutPlan, expected
@@ -28,12 +29,14 @@ from tripartite.agent.wallets.records import Node, SignedPayout, WalletRef
 from tripartite.agent.wallets.slots import Slot
 from tripartite.devnet.deals import Deal
 from tripartite.devnet.party import Party
+from tripartite.domain.key_exchange import Round
 from tripartite.monero.errors import NotEnoughMoney, NothingUnlocked
 from tripartite.monero.monerod import Monerod
 from tripartite.monero.signing import Built
 from tripartite.monero.wallet_results import Recipient
 from tripartite.protocol.canonical import Json
 from tripartite.protocol.envelope import Kind, write_envelope
+from tripartite.protocol.record import PAYOUT_TXSET_ROUND, transcript
 
 _ROUNDS = 12
 
@@ -66,7 +69,7 @@ class Bench:
             try:
                 built = self.once(paid, priority=priority, unlock_time=unlock_time)
             except (NotEnoughMoney, NothingUnlocked):
-                fee += fee // 2
+                fee *= 3
                 continue
             if built.fees == (fee,):
                 return built.txset
@@ -173,8 +176,7 @@ class EvilAgent(Agent):
         self, deal: Deal, kind: Kind, body: dict[str, Json], *, attempt: int = 0
     ) -> Refusal | None:
         """Say something out of turn, in its own true name."""
-        case = self.engine.desk.cases.get(deal.escrow_id)
-        assert case is not None
+        case = self._case(deal)
         refused = self._speaker.deliver(self._speaker.write(case, Say(kind, body, attempt)))
         self.engine.scheduler.wake({deal.escrow_id})
         return refused
@@ -187,24 +189,45 @@ class EvilAgent(Agent):
 
     def payout_attempt(self, deal: Deal) -> int:
         """Which attempt its record stands at."""
+        payout = self._case(deal).record.payout
+        assert payout is not None
+        return payout.attempt
+
+    def contradicts(self, deal: Deal) -> str:
+        """Another payout in a round that has one, truly signed; nobody has heard it."""
+        case, attempt = self._case(deal), self.payout_attempt(deal)
+        body = self.engine.desk.seal(
+            case,
+            Kind.PAYOUT_TXSET,
+            "txset",
+            secrets.token_hex(64),
+            attempt=attempt,
+            round_=PAYOUT_TXSET_ROUND,
+        )
+        return self._signs(case, Kind.PAYOUT_TXSET, body, attempt, PAYOUT_TXSET_ROUND)
+
+    def attests(self, deal: Deal, address: str) -> str:
+        """A true signature under another address; nobody has heard it."""
+        case = self._case(deal)
+        body: dict[str, Json] = {"address": address, "transcript": transcript(case.record)}
+        return self._signs(case, Kind.ATTEST, body, case.record.attempt, Round.ATTEST)
+
+    def _case(self, deal: Deal) -> StoredCase:
         case = self.engine.desk.cases.get(deal.escrow_id)
         assert case is not None
-        assert case.record.payout is not None
-        return case.record.payout.attempt
+        return case
 
-    def contradict(self, deal: Deal, kind: Kind, round_: int) -> str:
-        """Another message in a place that is taken, truly signed; nobody has heard it."""
-        desk = self.engine.desk
-        case = desk.cases.get(deal.escrow_id)
-        assert case is not None
-        attempt, head = self.payout_attempt(deal), case.record.heads[case.role]
-        body = desk.seal(case, kind, "txset", secrets.token_hex(64), attempt=attempt, round_=round_)
+    def _signs(
+        self, case: StoredCase, kind: Kind, body: dict[str, Json], attempt: int, round_: int
+    ) -> str:
+        head = case.record.heads[case.role]
         return write_envelope(
-            desk.identity,
-            escrow_id=deal.escrow_id,
+            self.engine.desk.identity,
+            escrow_id=case.escrow_id,
             contract_id=case.record.contract_id,
             role=case.role,
             kind=kind,
+            # Numbers may skip: whatever else it says meanwhile has another one.
             seq=head.seq + 100,
             prev=head.digest,
             body=body,
