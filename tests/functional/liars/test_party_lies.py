@@ -51,7 +51,7 @@ def stranger(lied_to: Community) -> str:
         ),
         pytest.param(
             "make_multisig", None,
-            marks=lie("sends-the-key-exchange-message-of-another-round", by=PARTY, answer="key_exchange_wrong_round"),
+            marks=lie("sends-the-key-exchange-message-of-another-round", by=PARTY, answer="exchange_messages_unsound"),
         ),
     ],
 )  # fmt: skip

@@ -25,10 +25,12 @@ class Loot:
     """Everything that was taken, by where it was found."""
 
     pieces: dict[str, bytes] = field(default_factory=dict)
+    _inside: dict[str, bytes] = field(default_factory=dict)
 
-    @property
-    def size(self) -> int:
-        return sum(len(piece) for piece in self.pieces.values())
+    def only(self, kind: str) -> Loot:
+        """What was found in one kind of place."""
+        mine = {k: v for k, v in self.pieces.items() if k.startswith(kind)}
+        return Loot(mine, self._inside)
 
     def add_files(self, directory: Path) -> None:
         """Every file below a directory."""
@@ -45,23 +47,30 @@ class Loot:
         """Which of these values are there in any form, and where."""
         found: dict[str, str] = {}
         for place, piece in self.pieces.items():
-            for name, form in self._in_piece(piece, wanted):
+            for name, form in self._in_piece(place, piece, wanted):
                 found.setdefault(name, f"{form} in {place}")
         return found
 
     def keys(self) -> set[bytes]:
         """Every run that could be a key of 32 bytes, written as hex or base64."""
         found: set[bytes] = set()
-        for piece in self.pieces.values():
-            for text in (_texts(piece), *_layers(piece)):
-                found |= {bytes.fromhex(one.group().decode()) for one in _HEX_KEY.finditer(text)}
-                found |= {one for one in _decoded(text) if len(one) == _KEY_BYTES}
+        for place in self.pieces:
+            text = self._decoded(place)
+            found |= {bytes.fromhex(one.group().decode()) for one in _HEX_KEY.finditer(text)}
+            found |= {one for one in _decoded(text) if len(one) == _KEY_BYTES}
         return found
 
-    @staticmethod
-    def _in_piece(piece: bytes, wanted: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
-        layers = _layers(piece)
-        inside = b"\x00".join((_texts(piece), *layers))
+    def _decoded(self, place: str) -> bytes:
+        """All that is written there, and all that is encoded in it; worked out once."""
+        if place not in self._inside:
+            piece = self.pieces[place]
+            self._inside[place] = b"\x00".join((_texts(piece), *_layers(piece)))
+        return self._inside[place]
+
+    def _in_piece(
+        self, place: str, piece: bytes, wanted: Mapping[str, bytes]
+    ) -> Iterator[tuple[str, str]]:
+        inside = self._decoded(place)
         for name, value in wanted.items():
             if value in piece:
                 yield name, "as it is"
