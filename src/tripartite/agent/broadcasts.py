@@ -8,14 +8,22 @@ doesn't know is sent again first: it came whole with the message that announced 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from tripartite.agent.desk import Desk, Later, Outcome, Seen
 from tripartite.agent.journal import StoredCase
 from tripartite.agent.speaking import Say
 from tripartite.domain.deposits import UNLOCK_DEPTH
+from tripartite.domain.errors import Tampered
 from tripartite.domain.lifecycle import Teller, confirmed_by, is_open
 from tripartite.protocol.bodies import Broadcast, read_broadcast, write_seen
 from tripartite.protocol.envelope import Kind, read_envelope
+
+
+class PayoutElsewhere(Tampered):
+    """The payout that was announced doesn't spend this escrow's money."""
+
+    code: ClassVar[str] = "payout_elsewhere"
 
 
 def look_at_broadcasts(desk: Desk, case: StoredCase) -> Outcome:
@@ -30,8 +38,25 @@ def look_at_broadcasts(desk: Desk, case: StoredCase) -> Outcome:
     deepest = max(found, key=lambda one: one.confirmations)
     event = known[deepest.txid]
     if deepest.confirmations >= UNLOCK_DEPTH and is_open(case.record.state, event, by=Teller.CHAIN):
+        _require_own_money_spent(desk, case, deepest.txid)
         return Seen(event)
     return Later(desk.pace.confirming)
+
+
+def _require_own_money_spent(desk: Desk, case: StoredCase, txid: str) -> None:
+    """Whoever signs last could announce any transaction that is on the chain.
+
+    The wallets of the two signers know the key images of the deposit (each took in the other's
+    multisig info), so they see what spends it. A third party's wallet can't see that.
+    """
+    payout, ref = case.record.payout, desk.book.assigned(case.escrow_id, case.record.attempt)
+    if payout is None or ref is None or case.role not in payout.signers:
+        return
+    if txid not in desk.wallets.spent_by(ref):
+        raise PayoutElsewhere(
+            "The escrow's money is where it was. Tell the others, and finish without whoever "
+            "announced this: any two of you can."
+        )
 
 
 def tell_of_unknown(desk: Desk, case: StoredCase, spent_by: tuple[str, ...]) -> Say | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from tripartite.agent.desk import Desk, Outcome
-from tripartite.agent.journal import StoredCase
+from tripartite.agent.journal import Freeze, StoredCase
 from tripartite.agent.ports import Boundary
 from tripartite.agent.speaking import Say
 from tripartite.agent.wallet_book import Phase
@@ -51,6 +51,8 @@ def exchange_keys(desk: Desk, case: StoredCase, step: KeyExchange) -> Outcome:
         desk.book.unmark(escrow_id, Phase.KEY_EXCHANGE, attempt, step.round)
         raise
     except Refused as refused:
+        # Another party's words are no key exchange messages: an accident once, a lie if it repeats.
+        desk.journal.alarm(escrow_id, None, Freeze(refused.code, refused.detail))
         return _restart(desk, case, refused.code)
     desk.at(Boundary.WALLET_ANSWERED)
     if step.round is Round.ATTEST:

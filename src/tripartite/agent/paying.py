@@ -13,7 +13,7 @@ from typing import ClassVar
 from tripartite.agent.authority import require_consent, waits_for_person
 from tripartite.agent.broadcasts import tell_of_unknown
 from tripartite.agent.desk import Desk, Later, Outcome
-from tripartite.agent.journal import StoredCase
+from tripartite.agent.journal import Freeze, StoredCase
 from tripartite.agent.payouts import PayoutPlan
 from tripartite.agent.ports import Boundary
 from tripartite.agent.speaking import Say
@@ -211,6 +211,9 @@ def _again(
         told = tell_of_unknown(desk, case, spent_by)
         if told is not None:
             return told
+    if not isinstance(error, Unavailable):
+        # A fresh round may settle it. If it doesn't, somebody lies, and a person should know.
+        desk.journal.alarm(case.escrow_id, None, Freeze(error.code, error.detail))
     doubled = desk.pace.first_retry * 2 ** min(attempt - 1, _LONGEST_DOUBLING)
     return Later(min(doubled, desk.pace.longest_retry))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from tripartite.agent.broadcasts import look_at_broadcasts
 from tripartite.agent.desk import Desk, Later, Outcome
 from tripartite.agent.journal import StoredCase
@@ -9,9 +11,17 @@ from tripartite.agent.paying import escrow_wallet
 from tripartite.agent.speaking import Say
 from tripartite.agent.wallets.records import SlotsTaken
 from tripartite.domain.deposits import Report, tally
+from tripartite.domain.errors import Refused
 from tripartite.domain.lifecycle import Event, Teller, is_open
 from tripartite.protocol.bodies import write_report
 from tripartite.protocol.envelope import Kind
+
+
+class PayoutNotTaken(Refused):
+    """No node knows the payout that was announced, and ours refuses it."""
+
+    code: ClassVar[str] = "payout_not_taken"
+
 
 _NOTHING = Report(confirmed=0, pending=0, locked=0, height=0)
 
@@ -47,8 +57,15 @@ def deposit_pause(desk: Desk, case: StoredCase) -> float:
 
 
 def watch_payout(desk: Desk, case: StoredCase) -> Outcome:
-    """Ten confirmations on the own node end the escrow; a payout that vanished is sent again."""
-    return look_at_broadcasts(desk, case) or Later(desk.pace.confirming)
+    """Ten confirmations on the own node end the escrow; a payout that vanished is sent again.
+
+    Raises ``PayoutNotTaken`` and, if something else than this escrow's money was spent,
+    ``PayoutElsewhere``.
+    """
+    outcome = look_at_broadcasts(desk, case)
+    if outcome is None:
+        raise PayoutNotTaken("Ask who announced it; it is looked for again every minute.")
+    return outcome
 
 
 def _sums(report: Report) -> tuple[int, int, int]:

@@ -27,14 +27,14 @@ class Pen:
     def write(self, kind: Kind, body: Mapping[str, Json], **changes: object) -> str:
         """The next envelope; ``changes`` make it dishonest, ``signer`` among them."""
         record = record_of(self._deal)
-        head = record.heads[self._role]
+        head = record.heads.get(self._role)
         fields: dict[str, object] = {
             "escrow_id": record.escrow_id,
             "contract_id": record.contract_id,
             "role": self._role,
             "kind": kind,
-            "seq": head.seq + 1,
-            "prev": head.digest,
+            "seq": 1 if head is None else head.seq + 1,
+            "prev": None if head is None else head.digest,
             "body": body,
         }
         signer = changes.pop("signer", self._identity)

@@ -189,6 +189,7 @@ class PaperNode:
 
     confirmations: int | None = None
     sent: list[str] = field(default_factory=list)
+    takes: bool = True
 
     def get_transactions(self, txids: Sequence[str], *, prune: bool = False) -> FoundTransactions:
         if self.confirmations is None:
@@ -198,7 +199,7 @@ class PaperNode:
 
     def send_raw_transaction(self, blob: str) -> Submission:
         self.sent.append(blob)
-        return Submission(True, True, frozenset())
+        return Submission(self.takes, self.takes, frozenset())
 
 
 @dataclass

@@ -1,0 +1,83 @@
+"""A community whose coordinator lies whenever a story says so, and the book of all lies told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.functional.kit.market import Market
+from tests.functional.liars.court import Court
+from tests.functional.liars.lies import MARK, write_book
+from tests.functional.liars.postman import Postman, postman
+from tripartite.devnet.community import Community
+from tripartite.devnet.deals import Deal
+from tripartite.devnet.network import Devnet
+
+# Names under .onion are in no directory of names (RFC 7686): only the postman can look it up.
+LYING_NAME = "a-coordinator-that-lies.onion"
+
+_told = pytest.StashKey[list[dict[str, object]]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"{MARK}(name, by, answer): a story that tells this lie")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Iterator[None]:
+    report: pytest.TestReport = yield  # type: ignore[assignment]  # what the inner hooks return
+    mark = item.get_closest_marker(MARK)
+    if mark is not None and report.when == "call":
+        entry = {**mark.kwargs, "story": item.nodeid, "refused": report.passed}
+        item.config.stash.setdefault(_told, []).append(entry)
+    return report  # type: ignore[return-value]  # as pluggy wants it of a wrapper
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    told = session.config.stash.get(_told, [])
+    write_book(session.config.rootpath / "build" / "lies.json", told)
+
+
+@pytest.fixture(scope="session")
+def between() -> Iterator[Postman]:
+    """The man between the agents and their coordinator."""
+    with postman() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def lied_to(devnet: Devnet, between: Postman) -> Iterator[Community]:
+    """Three honest agents whose coordinator can't be trusted."""
+    community = devnet.another_community("liars", public_name=LYING_NAME, proxies=between.proxies)
+    yield community
+    # The postman goes away now; agents and coordinator with him.
+    for party in community.parties.values():
+        party.stop()
+    community.coordinator.stop()
+
+
+@pytest.fixture(scope="session")
+def open_deal(devnet: Devnet, lied_to: Community) -> Deal:
+    """One that has an address, and no money until a story hides that it has some."""
+    return Market(devnet, lied_to).keyed_deal()
+
+
+@pytest.fixture(scope="session")
+def funded(devnet: Devnet, lied_to: Community) -> Deal:
+    """One with money in it: the coordinator is stolen, then lies about it. Paid out at the end."""
+    return Market(devnet, lied_to).funded_deal()
+
+
+@pytest.fixture
+def court(
+    request: pytest.FixtureRequest, devnet: Devnet, lied_to: Community, between: Postman
+) -> Iterator[Court]:
+    """The market of these stories. What the logs say of crashes fails the story."""
+    before = len(devnet.troubles())
+    mark = request.node.get_closest_marker(MARK)
+    answer = "" if mark is None else str(mark.kwargs["answer"])
+    yield Court(Market(devnet, lied_to), between, answer)
+    assert devnet.troubles()[before:] == []
