@@ -107,6 +107,10 @@ class Reconciler:
         self._failures.pop(escrow_id, None)
         return pause
 
+    def work(self, escrow_id: str) -> float | None:
+        """As ``reconcile``, once, with all errors left to the caller."""
+        return self._until_quiet(escrow_id)
+
     def _until_quiet(self, escrow_id: str) -> float | None:
         for _ in range(_MOST_STEPS):
             pause = self._once(escrow_id)
