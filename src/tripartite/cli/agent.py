@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from tripartite.cli import agent_offline
 from tripartite.cli.agent_output import BUG, ask, exit_codes, print_consent, print_status
 from tripartite.domain.parties import Network, Role
 from tripartite.domain.secrets import Secret
@@ -397,3 +398,6 @@ def _passphrase(file: Path | None, *, confirm: bool) -> Secret:
         return Secret(file.read_text().rstrip("\r\n"))
     text: str = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
     return Secret(text)
+
+
+app.add_typer(agent_offline.app)

@@ -38,7 +38,7 @@ def copy_of(trader: Trader) -> Copy:
 
 
 def go_on(trader: Trader, *heard: Trader, run_id: str = "files-1") -> Standing:
-    """``tripartite agent settle`` with the files of others, in a process that ends in order."""
+    """``tripartite settle`` with the files of others, in a process that ends in order."""
     bundles = [Bundle(ESCROW_ID, copy_of(other)) for other in heard]
     taken = begin(trader.opened.journal, ESCROW_ID, bundles)
     desk = make_desk(trader.opened, run_id, trader.node, trader.wallets)

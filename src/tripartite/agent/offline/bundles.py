@@ -15,6 +15,7 @@ from typing import ClassVar, Final
 from tripartite.domain.errors import Refused
 from tripartite.domain.parties import Role
 from tripartite.domain.terms import is_escrow_id
+from tripartite.protocol.canonical import Json
 from tripartite.protocol.merging import Copy
 
 _VERSION: Final = 1
@@ -60,9 +61,9 @@ class Bundle:
     copy: Copy
 
 
-def write_bundle(path: Path, bundle: Bundle) -> None:
-    """Write a new file. Raises ``BundleExists``."""
-    content = {
+def bundle_json(bundle: Bundle) -> dict[str, Json]:
+    """A bundle as plain values."""
+    return {
         "tripartite": "record",
         "version": _VERSION,
         "escrow_id": bundle.escrow_id,
@@ -70,12 +71,16 @@ def write_bundle(path: Path, bundle: Bundle) -> None:
         "carried": bundle.copy.carried,
         "messages": list(bundle.copy.texts),
     }
+
+
+def write_bundle(path: Path, bundle: Bundle) -> None:
+    """Write a new file. Raises ``BundleExists``."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
         raise BundleExists(f"{path} stays as it is. Choose another name.") from error
     with os.fdopen(handle, "w") as file:
-        json.dump(content, file, indent=1)
+        json.dump(bundle_json(bundle), file, indent=1)
 
 
 def read_bundle(path: Path) -> Bundle:
@@ -86,9 +91,17 @@ def read_bundle(path: Path) -> Bundle:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise BundleMalformed(f"{path} is larger than any record. Ask for the right file.")
-        content: object = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+        return bundle_of(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
         raise BundleMalformed(f"{path} can't be read. Ask for the file again.") from error
+
+
+def bundle_of(text: str) -> Bundle:
+    """A bundle from its text. Raises ``BundleMalformed``."""
+    try:
+        content: object = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BundleMalformed("It is no JSON. Ask for the file again.") from error
     match content:
         case {
             "tripartite": "record",
@@ -100,7 +113,7 @@ def read_bundle(path: Path) -> Bundle:
         } if is_escrow_id(escrow_id) and 0 < carried <= len(messages):
             texts = tuple(one for one in messages if isinstance(one, str))
         case _:
-            raise BundleMalformed(f"{path} has another form. Ask for the file again.")
+            raise BundleMalformed("It has another form. Ask for the file again.")
     if len(texts) != len(messages) or len(set(texts)) != len(texts):
-        raise BundleMalformed(f"{path} has another form. Ask for the file again.")
+        raise BundleMalformed("It has another form. Ask for the file again.")
     return Bundle(escrow_id, Copy(Role(role), carried, texts))

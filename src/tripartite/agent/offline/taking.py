@@ -42,10 +42,13 @@ class Taken:
     set_aside: tuple[SetAside, ...]
 
 
-def take_over(journal: Journal, case: StoredCase, *, despite: str | None = None) -> None:
+def take_over(
+    journal: Journal, case: StoredCase, *, despite: str | None = None, carried: int | None = None
+) -> None:
     """From now on this escrow goes by files. Doing it again changes nothing.
 
-    ``despite`` names the code of a freeze that a person has looked at. Raises ``EscrowFrozen``.
+    ``despite`` names the code of a freeze that a person has looked at; ``carried`` is how many
+    messages the coordinator carried, if not all. Raises ``EscrowFrozen``.
     """
     frozen = case.frozen
     if frozen is not None and frozen.code == BY_FILES:
@@ -57,9 +60,9 @@ def take_over(journal: Journal, case: StoredCase, *, despite: str | None = None)
             frozen=frozen.code,
         )
     with journal.commit():
-        journal.set_setting(_CARRIED + case.escrow_id, str(case.position))
+        journal.set_setting(_CARRIED + case.escrow_id, str(carried or case.position))
         journal.freeze(
-            case.escrow_id, Freeze(BY_FILES, "It goes on by files: `tripartite agent settle`.")
+            case.escrow_id, Freeze(BY_FILES, "It goes on by files: `tripartite settle`.")
         )
 
 
