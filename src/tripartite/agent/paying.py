@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import ClassVar
 
 from tripartite.agent.desk import Desk, Later, Outcome
+from tripartite.agent.examining import note_trouble
 from tripartite.agent.journal import StoredCase
 from tripartite.agent.payouts import PayoutPlan
 from tripartite.agent.ports import Boundary
@@ -85,7 +86,7 @@ def build_payout(desk: Desk, case: StoredCase, attempt: int) -> Outcome:
     try:
         txset = desk.wallets.build(ref, info, plan)
     except (PayoutRefused, Refused, Unavailable) as error:
-        return _again(desk, attempt, error)
+        return _again(desk, case, attempt, error)
     desk.at(Boundary.WALLET_ANSWERED)
     body = desk.seal(
         case, Kind.PAYOUT_TXSET, "txset", txset, attempt=attempt, round_=PAYOUT_TXSET_ROUND
@@ -125,7 +126,7 @@ def cosign_payout(desk: Desk, case: StoredCase, attempt: int) -> Outcome:
     try:
         signed = desk.wallets.cosign(ref, info, txset, plan, store)
     except (PayoutRefused, Refused, Unavailable) as error:
-        return _again(desk, attempt, error)
+        return _again(desk, case, attempt, error)
     desk.at(Boundary.WALLET_ANSWERED)
     return _broadcast(desk, case, attempt, signed)
 
@@ -210,8 +211,11 @@ def _begin(desk: Desk, case: StoredCase, attempt: int, step: _Step) -> None:
     desk.at(Boundary.MARKED)
 
 
-def _again(desk: Desk, attempt: int, error: PayoutRefused | Refused | Unavailable) -> Later:
+def _again(
+    desk: Desk, case: StoredCase, attempt: int, error: PayoutRefused | Refused | Unavailable
+) -> Later:
     """Wait, longer each time; the mark then says that the round is in doubt, and it starts anew."""
+    note_trouble(desk.journal, case.escrow_id, error.code)
     if isinstance(error, PayoutRefused) and not error.restart_helps:
         raise error
     doubled = desk.pace.first_retry * 2 ** min(attempt - 1, _LONGEST_DOUBLING)

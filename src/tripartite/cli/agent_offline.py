@@ -153,6 +153,33 @@ def restore(
         typer.echo("Never start the old home again: two with one key spoil each other.", err=True)
 
 
+@app.command()
+def doctor(
+    escrow: EscrowId,
+    *,
+    node: Annotated[str, typer.Option(help="Your Monero node's RPC, http://host:port")],
+    home: HomeOption = None,
+    passphrase_file: PassphraseFile = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Why a payout doesn't move, whose turn it is, and what to do.
+
+    Looks into the wallet as well if the agent isn't running. It changes nothing: what can be mended
+    without a person, the running agent (or the next `tripartite settle`) mends by itself.
+
+    Example: tripartite agent doctor 5e5e5e --node http://127.0.0.1:18081
+    """
+    with exit_codes():
+        from tripartite.agent import deciding, examining  # noqa: PLC0415 — see the module's docstring
+        from tripartite.agent.wallets.records import Node  # noqa: PLC0415 — as above
+
+        opened = open_party(home, passphrase_file, key_file)
+        for one in examining.look(opened, deciding.find(opened, escrow), Node(node)):
+            typer.echo(f"{one.ailment.value} → {one.remedy.value}")
+            typer.echo(f"  {one.advice}")
+        opened.journal.close()
+
+
 def _lock(recipients: list[str] | None, passphrase_file: Path | None) -> Lock:
     from tripartite.agent.archive import Lock  # noqa: PLC0415 — see the module's docstring
 
