@@ -30,19 +30,23 @@ from tripartite.agent.archive import (
     write_archive,
 )
 from tripartite.agent.home import Home, HomeExists, OpenHome, look_into, utc_now
-from tripartite.agent.journal import Clock, Journal
+from tripartite.agent.journal import Clock, Journal, StoredCase
 from tripartite.agent.keyring import write_private
 from tripartite.agent.own_words import RESTORED_AT
 from tripartite.agent.wallet_book import WalletBook
 from tripartite.agent.wallets.files import WalletFiles
 from tripartite.agent.wallets.notes import Note, Notebook
 from tripartite.domain.errors import Refused
+from tripartite.domain.lifecycle import CLOSED
 from tripartite.protocol.canonical import Json
 from tripartite.protocol.identity import Identity
 
 KIND: Final = "backup"
 VERIFIED: Final = "verified_backup"
 """The setting that says when the latest verified backup was made."""
+
+VERIFIED_KIT: Final = "verified_kit/"
+"""The same for kits, with the escrow's id behind it."""
 
 _JOURNAL: Final = "journal.sqlite3"
 _KEYRING: Final = "keyring.json"
@@ -146,6 +150,23 @@ def note_verified(journal: Journal, setting: str, about: Mapping[str, Json]) -> 
     return made_at
 
 
+def is_backed_up(journal: Journal, case: StoredCase) -> bool:
+    """Whether a verified backup or kit is newer than the escrow's wallet; True if it has none.
+
+    A wallet is finished when its agent attests the address; nothing in its keys changes after.
+    """
+    attested = journal.rows(
+        "SELECT max(written_at) FROM outbox WHERE escrow_id = ? AND kind = 'attest'"
+        " AND attempt = ?",
+        (case.escrow_id, case.record.attempt),
+    )
+    finished = cast("str | None", attested[0][0])
+    if finished is None or case.record.address is None or case.record.state in CLOSED:
+        return True
+    made = (journal.setting(VERIFIED), journal.setting(VERIFIED_KIT + case.escrow_id))
+    return any(one is not None and one >= finished for one in made)
+
+
 def restore(
     archive: Archive, directory: Path, *, key_file: Path | None = None, now: Clock = utc_now
 ) -> Home:
@@ -203,6 +224,8 @@ def _make_restored(journal: Journal, kept: frozenset[str], when: datetime) -> No
     """
     with journal.commit():
         journal.set_setting(RESTORED_AT, when.isoformat())
+        # Words from before (``own_words``); no clock is asked, as this machine's may differ.
+        journal.write("UPDATE outbox SET written_at = ''")
         journal.write("UPDATE intents SET outcome = 'restored' WHERE outcome IS NULL")
 
         for (name,) in journal.rows("SELECT name FROM wallets WHERE state != 'set_aside'"):

@@ -43,10 +43,8 @@ def recognise(journal: Journal, message: Message, *, position: int) -> None:
 
 def has_gaps(journal: Journal, escrow_id: str) -> bool:
     """Whether this home was restored and hasn't spoken in the escrow since."""
-    restored_at = journal.setting(RESTORED_AT)
-    return restored_at is not None and not journal.rows(
-        "SELECT 1 FROM outbox WHERE escrow_id = ? AND written_at >= ? LIMIT 1",
-        (escrow_id, restored_at),
+    return journal.setting(RESTORED_AT) is not None and not journal.rows(
+        "SELECT 1 FROM outbox WHERE escrow_id = ? AND written_at != '' LIMIT 1", (escrow_id,)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tripartite.agent.backup import is_backed_up
 from tripartite.agent.home import public_identity
 from tripartite.agent.journal import Journal, StoredCase
 from tripartite.agent.wallet_book import WalletBook
@@ -63,6 +64,7 @@ def _escrow(journal: Journal, book: WalletBook, case: StoredCase) -> Shown:
         "you_can": [
             verb for move in open_moves(record.state, case.role) if (verb := move.verb) is not None
         ],
+        "backed_up": is_backed_up(journal, case),
         "unsent": None if unsent is None else unsent.kind.value,
         "frozen": None
         if case.frozen is None

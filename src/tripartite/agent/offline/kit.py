@@ -18,7 +18,14 @@ from pathlib import Path
 from typing import ClassVar, Final, cast
 
 from tripartite.agent.archive import Archive, ArchiveAltered, ArchiveMalformed, Lock, write_archive
-from tripartite.agent.backup import Made, new_home, note_verified, put_wallet, wallet_keys
+from tripartite.agent.backup import (
+    VERIFIED_KIT,
+    Made,
+    new_home,
+    note_verified,
+    put_wallet,
+    wallet_keys,
+)
 from tripartite.agent.decisions import Decisions, OwnPart
 from tripartite.agent.desk import opened_details
 from tripartite.agent.home import OpenHome, create_home, utc_now
@@ -38,7 +45,6 @@ from tripartite.protocol.envelope import read_envelope
 from tripartite.protocol.identity import Identity
 
 KIND: Final = "kit"
-_VERIFIED: Final = "verified_kit/"
 
 _README: Final = """\
 This file holds one party's part of an escrow: whoever reads it can act in that party's name.
@@ -181,7 +187,7 @@ def verify_kit(opened: OpenHome, archive: Archive, place: Path) -> str:
 
 def verified_setting(escrow_id: str) -> str:
     """The setting that says when the latest verified kit of an escrow was made."""
-    return _VERIFIED + escrow_id
+    return VERIFIED_KIT + escrow_id
 
 
 def _terms(opened: OpenHome, case: StoredCase) -> dict[str, Json]:
