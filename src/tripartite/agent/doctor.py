@@ -270,7 +270,8 @@ def _payout(facts: Facts) -> Iterator[Finding]:
 def _round(facts: Facts, payout: PayoutFacts) -> Iterator[Finding]:
     """What the last refusal says, then whose turn it is."""
     trouble = facts.trouble or ""
-    if trouble in ("submit_rejected", "payout_overtaken"):
+    unspent = facts.wallet is not None and facts.wallet.spending is Spending.UNSPENT
+    if trouble in ("submit_rejected", "payout_overtaken") and unspent:
         yield Finding(
             Ailment.REJECTED,
             Remedy.RESTART,

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from tests.unit.agent.market import TXID, Market, PowerCut, dies_at
+from tests.unit.protocol.trade import ESCROW_ID
 from tripartite.agent.doctor import (
     Ailment,
     Facts,
@@ -16,7 +18,12 @@ from tripartite.agent.doctor import (
     WalletFacts,
     diagnose,
 )
+from tripartite.agent.examining import note_diagnosis
+from tripartite.agent.ports import Boundary
+from tripartite.agent.reconciling import Reconciler
 from tripartite.domain.parties import Role
+from tripartite.monero.errors import SubmitRejected
+from tripartite.protocol.envelope import read_envelope
 
 NODE = NodeFacts(own_network=True, recent_enough=True, height=120, target=0)
 WALLET = WalletFacts(
@@ -120,6 +127,12 @@ def test_a_running_agents_wallet_that_nobody_looked_into_is_not_called_dead() ->
     assert [one.ailment for one in found] == [Ailment.OTHERS_TURN]
 
 
+def test_nothing_is_built_anew_while_nobody_knows_whether_the_money_is_spent() -> None:
+    found = diagnose(replace(WELL, trouble="submit_rejected", wallet=None, wallet_seen=False))
+
+    assert Remedy.RESTART not in [one.remedy for one in found]
+
+
 def test_a_payout_in_the_pool_is_no_rival() -> None:
     spent = replace(WALLET, spending=Spending.IN_POOL)
     found = diagnose(
@@ -127,3 +140,36 @@ def test_a_payout_in_the_pool_is_no_rival() -> None:
     )
 
     assert [one.ailment for one in found] == [Ailment.ON_ITS_WAY]
+
+
+def test_a_payout_that_the_network_refuses_is_built_anew_without_a_human(market: Market) -> None:
+    """It was signed and stored, and the network doesn't want it; the money is unspent."""
+    market.vendor.at = dies_at(Boundary.SIGNED)
+    with pytest.raises(PowerCut):
+        market.release()
+    market.vendor.restart()
+    found = diagnose(replace(WELL, trouble="submit_rejected"))
+    vendor = Reconciler(
+        market.vendor.desk, monotonic=lambda: market.vendor.seconds, doctor=lambda _: found
+    )
+    market.vendor.reconciler = vendor
+    market.vendor.wallets.trouble["resubmit"] = [SubmitRejected("Ask the node.")]
+
+    market.settle()
+    assert market.vendor.work() is None
+    market.settle()
+
+    assert "payout_restart" in [read_envelope(text).kind for text in market.coordinator.received]
+    assert market.record.payout is not None
+    assert (market.record.payout.attempt, market.record.payout.txid) == (2, TXID)
+
+
+def test_an_alarm_is_raised_once_for_what_a_person_must_mend(market: Market) -> None:
+    market.fund()
+    journal = market.vendor.opened.journal
+    found = diagnose(replace(WELL, node=None))
+
+    for _ in range(3):
+        note_diagnosis(journal, ESCROW_ID, found)
+
+    assert market.vendor.alarms == ["node_unreachable"]
