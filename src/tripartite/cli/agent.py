@@ -6,13 +6,24 @@ Heavy modules are imported inside the commands, so that ``--help`` answers at on
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from tripartite.cli import agent_offline
+from tripartite.cli.agent_home import (
+    EscrowId,
+    Expect,
+    HomeOption,
+    KeyFile,
+    PassphraseFile,
+    Yes,
+    hand_over,
+    home_directory,
+    open_party,
+    read_passphrase,
+)
 from tripartite.cli.agent_output import BUG, ask, exit_codes, print_consent, print_status
 from tripartite.domain.parties import Network, Role
 from tripartite.domain.secrets import Secret
@@ -20,7 +31,6 @@ from tripartite.domain.secrets import Secret
 if TYPE_CHECKING:
     from tripartite.agent.consent import Consent, PartyRow
     from tripartite.agent.decisions import Decision
-    from tripartite.agent.home import OpenHome
 
 EPILOG: Final = """
 Exit codes: 0 done · 1 refused, change the request · 2 wrong usage · 3 something was tampered with,
@@ -33,36 +43,6 @@ app = typer.Typer(
     epilog=EPILOG,
     pretty_exceptions_enable=False,
 )
-
-HomeOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--home",
-        envvar="TRIPARTITE_AGENT_HOME",
-        help="The agent's directory.  [default: ~/.local/share/tripartite/agent]",
-        show_default=False,
-    ),
-]
-PassphraseFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--passphrase-file",
-        envvar="TRIPARTITE_AGENT_PASSPHRASE_FILE",
-        help="Read the passphrase from this file (mode 600) instead of asking.",
-    ),
-]
-KeyFile = Annotated[
-    Path | None,
-    typer.Option("--key-file", help="Use a key file (mode 600) instead of a passphrase."),
-]
-EscrowId = Annotated[str, typer.Argument(help="The escrow's id, or its first 6 or more digits.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Don't ask. Strangers must then be expected.")]
-Expect = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--expect-fingerprint", help="A fingerprint you compared with its owner. Repeatable."
-    ),
-]
 
 
 @app.command()
@@ -81,8 +61,10 @@ def init(
 
         passphrase = None
         if key_file is None:
-            passphrase = _passphrase(passphrase_file, confirm=True)
-        opened = create_home(_home(home), network=network, passphrase=passphrase, key_file=key_file)
+            passphrase = read_passphrase(passphrase_file, confirm=True)
+        opened = create_home(
+            home_directory(home), network=network, passphrase=passphrase, key_file=key_file
+        )
         typer.echo(f"fingerprint {opened.identity.public.fingerprint}")
         opened.journal.close()
 
@@ -106,7 +88,7 @@ def pair(
         from tripartite.agent.pairing import pair_with  # noqa: PLC0415 — see the module's docstring
 
         check_private(token_file)
-        opened = _open(home, passphrase_file, key_file)
+        opened = open_party(home, passphrase_file, key_file)
         token = Secret(token_file.read_text().strip())
         account = pair_with(opened, coordinator, token, proxy=proxy)
         typer.echo(f"account {account}")
@@ -155,7 +137,7 @@ def run(
     with exit_codes():
         from tripartite.agent import running  # noqa: PLC0415 — see the module's docstring
 
-        opened = _open(home, passphrase_file, key_file)
+        opened = open_party(home, passphrase_file, key_file)
         running.log_to(log_file)
         in_order = running.run(
             opened,
@@ -188,7 +170,7 @@ def status(
         from tripartite.agent.home import Home, look_into  # noqa: PLC0415 — see the module's docstring
         from tripartite.agent.status import status as read_status  # noqa: PLC0415 — see above
 
-        directory = _home(home)
+        directory = home_directory(home)
         journal = look_into(directory)
         shown = read_status(journal, running=Home(directory).is_running())
         journal.close()
@@ -239,13 +221,13 @@ def propose(
             fee_allowance=fee_allowance,
             arbiter_fee=arbiter_fee,
         )
-        opened = _open(home, passphrase_file, key_file)
+        opened = open_party(home, passphrase_file, key_file)
         with proposing.directory_of(opened) as directory:
             proposal = proposing.prepare(opened, draft, address, directory)
         compared = _meet(proposal.consent, proposal.rows, expect, yes=yes)
         proposing.decide(opened, proposal, compared)
         typer.echo(f"escrow {proposal.escrow_id}")
-        _hand_over(opened)
+        hand_over(opened)
 
 
 @app.command()
@@ -269,12 +251,12 @@ def accept(
     with exit_codes():
         from tripartite.agent import deciding  # noqa: PLC0415 — see the module's docstring
 
-        opened = _open(home, passphrase_file, key_file)
+        opened = open_party(home, passphrase_file, key_file)
         deciding.wait_for_names(opened, escrow)
         choice = deciding.accept(opened, escrow, address)
         compared = _meet(choice.consent, choice.rows, expect, yes=yes)
         deciding.decide(opened, choice, compared)
-        _hand_over(opened)
+        hand_over(opened)
 
 
 @app.command()
@@ -336,7 +318,7 @@ def _decide(
         from tripartite.agent import deciding  # noqa: PLC0415 — see the module's docstring
         from tripartite.agent.decisions import Decision  # noqa: PLC0415 — see above
 
-        opened = _open(*place)
+        opened = open_party(*place)
         decision: Decision = Decision(name)
         choice = deciding.choose(opened, escrow, decision)
         # Who they are was settled when the terms were accepted.
@@ -344,7 +326,7 @@ def _decide(
         if not yes:
             ask(choice.consent, ())
         deciding.decide(opened, choice, frozenset())
-        _hand_over(opened)
+        hand_over(opened)
 
 
 def _meet(
@@ -358,46 +340,6 @@ def _meet(
     if not yes:
         ask(consent, [row for row in rows if row.known is None and row.role not in compared])
     return compared
-
-
-def _hand_over(opened: OpenHome) -> None:
-    if opened.home.poke():
-        typer.echo("The running agent is carrying it out; see `tripartite agent status`.", err=True)
-    else:
-        typer.echo(
-            "No agent is running here: it will be carried out once one is "
-            "(`tripartite agent run`).",
-            err=True,
-        )
-    opened.journal.close()
-
-
-def _home(given: Path | None) -> Path:
-    if given is not None:
-        return given
-    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(data) / "tripartite" / "agent"
-
-
-def _open(home: Path | None, passphrase_file: Path | None, key_file: Path | None) -> OpenHome:
-    from tripartite.agent.home import Home, open_home  # noqa: PLC0415 — see the module's docstring
-    from tripartite.agent.keyring import wants_passphrase  # noqa: PLC0415 — see above
-
-    directory = _home(home)
-    passphrase = None
-    if wants_passphrase(Home(directory).keyring):
-        passphrase = _passphrase(passphrase_file, confirm=False)
-    return open_home(directory, passphrase=passphrase, key_file=key_file)
-
-
-def _passphrase(file: Path | None, *, confirm: bool) -> Secret:
-    if file is not None:
-        from tripartite.agent.keyring import check_private  # noqa: PLC0415 — see the module's docstring
-
-        check_private(file)
-        return Secret(file.read_text().rstrip("\r\n"))
-    text: str = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
-    return Secret(text)
 
 
 app.add_typer(agent_offline.app)
