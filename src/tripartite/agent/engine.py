@@ -15,6 +15,7 @@ import structlog
 
 from tripartite.agent.desk import Desk
 from tripartite.agent.event_stream import Batch
+from tripartite.agent.own_words import RESTORED_AT, has_gaps
 from tripartite.agent.ports import Wallets
 from tripartite.agent.reconciling import Reconciler
 from tripartite.agent.scheduling import Scheduler
@@ -168,6 +169,9 @@ class Engine:
         """Take up everything that was left, then wait for news."""
         journal, book = self.desk.journal, self.desk.book
         book.forget_half_made()
+        for case in journal.cases() if journal.setting(RESTORED_AT) else ():
+            if has_gaps(journal, case.escrow_id):
+                self.desk.cases.mark_behind(case.escrow_id)
         self.scheduler.start(self.reconciler.reconcile)
         self.scheduler.wake(journal.escrows_at_work(closed=PAID_OUT, resting=_RESTING))
         self.scheduler.wake(journal.escrows_with_unanswered())

@@ -159,9 +159,11 @@ def create_home(
     key_file: Path | None = None,
     stretching: Stretching | None = None,
     now: Clock = utc_now,
+    identity: Identity | None = None,
 ) -> OpenHome:
     """A new party: an identity key that never leaves this directory.
 
+    ``identity`` is given by a kit, which brings one party to another machine.
     Raises ``HomeExists``, ``HomeUnsafe``, and what ``create_keyring`` raises.
     """
     home = Home(directory)
@@ -173,7 +175,7 @@ def create_home(
         home.keyring, passphrase=passphrase, key_file=key_file, stretching=stretching
     )
     journal = Journal(home.journal, keyring, now=now)
-    identity = Identity.generate()
+    identity = identity or Identity.generate()
     with journal.commit():
         journal.set_secret("identity", Secret(json.dumps(identity.reveal())))
         journal.set_setting("public_identity", json.dumps(identity.public.to_json()))

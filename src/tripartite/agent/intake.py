@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import ClassVar, Final
 
 from tripartite.agent.journal import Freeze, Journal, Outgoing, StoredCase
+from tripartite.agent.own_words import recognise
 from tripartite.agent.ports import Forwarded
 from tripartite.domain.errors import Refused, Tampered
 from tripartite.domain.lifecycle import CLOSED, Event, Teller
@@ -34,12 +35,6 @@ class PositionRewritten(Tampered):
     code: ClassVar[str] = "position_rewritten"
 
 
-class OwnWordsForged(Tampered):
-    """A message appears in this agent's name that it never wrote."""
-
-    code: ClassVar[str] = "own_words_forged"
-
-
 class MessageRepeated(Tampered):
     """The coordinator forwards one message in two places."""
 
@@ -49,9 +44,13 @@ class MessageRepeated(Tampered):
 class Cases:
     """All escrows of this agent, those in use in memory. Safe to share between threads."""
 
-    def __init__(self, journal: Journal, own: PublicIdentity) -> None:
+    def __init__(
+        self, journal: Journal, own: PublicIdentity, *, unbound_by: str | None = None
+    ) -> None:
+        """``unbound_by`` is the code of a freeze that binds others, not the holder of this."""
         self._journal = journal
         self._own = own
+        self._unbound_by = unbound_by
         self._lock = threading.RLock()
         self._cache: OrderedDict[str, StoredCase] = OrderedDict()
         self._early: dict[str, dict[int, str]] = {}
@@ -61,6 +60,8 @@ class Cases:
         """An escrow as this agent sees it."""
         with self._lock:
             case = self._cache.get(escrow_id) or self._journal.case(escrow_id)
+            if case is not None and case.frozen and case.frozen.code == self._unbound_by:
+                case = replace(case, frozen=None)
             if case is not None:
                 self._keep(case)
             return case
@@ -92,6 +93,11 @@ class Cases:
             self._journal.answer(outgoing.escrow_id, outgoing.seq, position=position)
             self._offer(Forwarded(outgoing.escrow_id, position, outgoing.text))
             self._fold(outgoing.escrow_id)
+
+    def mark_behind(self, escrow_id: str) -> None:
+        """Nothing is said in this escrow before the coordinator was asked what it has."""
+        with self._lock:
+            self._behind.add(escrow_id)
 
     def caught_up(self, escrow_id: str, batch: Iterable[Forwarded]) -> None:
         """Everything the coordinator has for an escrow, from where this agent stood."""
@@ -221,16 +227,8 @@ class Cases:
 
     def _own_words(self, message: Message, role: Role, position: int) -> None:
         """Own messages come back: they are answers too. One we never wrote is an alarm."""
-        if message.role is not role:
-            return
-        said = self._journal.outgoing(message.escrow_id, message.digest)
-        if said is None:
-            raise OwnWordsForged(
-                "Somebody else signs with this agent's identity key, or this home is an old copy. "
-                "Stop the agent and look for the other one."
-            )
-        if said.position is None:
-            self._journal.answer(message.escrow_id, said.seq, position=position)
+        if message.role is role:
+            recognise(self._journal, message, position=position)
 
     def _keep(self, case: StoredCase) -> None:
         self._cache[case.escrow_id] = case

@@ -141,6 +141,15 @@ class Journal:
         """Now, as it is stored."""
         return self._now().isoformat()
 
+    def snapshot(self) -> bytes:
+        """The whole journal as one SQLite file, as it stood at one moment."""
+        with sqlite3.connect(":memory:") as copy:
+            with self._lock:
+                self._connection.backup(copy)
+            content = copy.serialize()
+        copy.close()
+        return content
+
     # Settings
 
     def setting(self, name: str) -> str | None:
@@ -262,6 +271,10 @@ class Journal:
             ),
         )
 
+    def forget_messages(self, escrow_id: str) -> None:
+        """Make room for the same messages in another order."""
+        self.write("DELETE FROM messages WHERE escrow_id = ?", (escrow_id,))
+
     def texts(self, escrow_id: str) -> list[str]:
         """All messages on record, in order."""
         found = self.rows(
@@ -322,6 +335,15 @@ class Journal:
                 self.stamp(),
             ),
         )
+
+    def adopt(self, message: Message) -> None:
+        """Take a message on record for an own one, written before this journal was restored."""
+        with self.commit():
+            self.save_outgoing(message)
+            self.write(
+                "UPDATE outbox SET written_at = '' WHERE escrow_id = ? AND seq = ?",
+                (message.escrow_id, message.seq),
+            )
 
     def last_seq(self, escrow_id: str) -> int:
         """The highest number used so far, refused messages included."""

@@ -14,10 +14,13 @@ import structlog
 from tripartite.agent.coordinator_client import CoordinatorClient, Origin
 from tripartite.agent.decisions import Decisions
 from tripartite.agent.desk import Desk, Pace
+from tripartite.agent.doctor import Finding, diagnose
 from tripartite.agent.engine import Engine, Preparing
 from tripartite.agent.event_stream import EventStream
+from tripartite.agent.examining import gather
 from tripartite.agent.home import OpenHome
 from tripartite.agent.intake import CURSOR, Cases
+from tripartite.agent.journal import StoredCase
 from tripartite.agent.ports import AtBoundary, pass_through
 from tripartite.agent.reconciling import Reconciler
 from tripartite.agent.scheduling import Scheduler
@@ -188,7 +191,14 @@ class Party:
             at=options.at,
             warm_wallet=preparing.take_warm,
         )
-        return Engine(desk, Reconciler(desk), scheduler, preparing)
+
+        def doctor(case: StoredCase) -> tuple[Finding, ...]:
+            facts = gather(
+                opened.journal, case, node, opened.network, examine=pool.examine, cached=True
+            )
+            return diagnose(facts)
+
+        return Engine(desk, Reconciler(desk, doctor=doctor), scheduler, preparing)
 
     def _listen_for_pokes(self, stack: ExitStack) -> None:
         listener = self._opened.home.listen()

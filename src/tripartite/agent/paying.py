@@ -13,6 +13,7 @@ from typing import ClassVar
 from tripartite.agent.authority import require_consent, waits_for_person
 from tripartite.agent.broadcasts import tell_of_unknown
 from tripartite.agent.desk import Desk, Later, Outcome
+from tripartite.agent.examining import note_trouble
 from tripartite.agent.journal import Freeze, StoredCase
 from tripartite.agent.payouts import PayoutPlan
 from tripartite.agent.ports import Boundary
@@ -204,6 +205,7 @@ def _again(
 
     Unless the money is gone already, by a payout that the record doesn't know: then tell of it.
     """
+    note_trouble(desk.journal, case.escrow_id, error.code)
     if isinstance(error, PayoutRefused) and not error.restart_helps:
         raise error
     if isinstance(error, NothingUnlocked | PayoutOvertaken):

@@ -18,6 +18,8 @@ from tripartite.agent.agreeing import own_part, proposal_body, say_decision, sig
 from tripartite.agent.broadcasts import look_at_broadcasts
 from tripartite.agent.decisions import DONE, Decision, Intent
 from tripartite.agent.desk import Desk, Later, Outcome, Seen
+from tripartite.agent.doctor import Ailment, Finding
+from tripartite.agent.examining import note_diagnosis, note_trouble
 from tripartite.agent.journal import Freeze, StoredCase
 from tripartite.agent.keying import exchange_keys
 from tripartite.agent.paying import build_payout, cosign_payout, export_info
@@ -26,6 +28,7 @@ from tripartite.agent.watching import watch_deposit, watch_payout
 from tripartite.domain.errors import Refused, Tampered, Unavailable
 from tripartite.domain.lifecycle import State
 from tripartite.protocol.agreement import Agreement
+from tripartite.protocol.envelope import Kind
 from tripartite.protocol.next_step import (
     AcceptTerms,
     BuildPayout,
@@ -43,6 +46,7 @@ from tripartite.protocol.next_step import (
 _GAP_SECONDS: Final = 0.3
 """How long a message that others were faster with may take to arrive by itself."""
 _STALLED_SECONDS: Final = 60.0
+_FAILURES_UNTIL_DOCTOR: Final = 3
 _MOST_STEPS: Final = 64
 """In one go; a set-up takes four. More means that something turns in circles."""
 
@@ -73,8 +77,16 @@ class _Stall:
 class Reconciler:
     """The loop over one escrow at a time."""
 
-    def __init__(self, desk: Desk, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        doctor: Callable[[StoredCase], tuple[Finding, ...]] | None = None,
+    ) -> None:
+        """``doctor`` is asked about a payout that doesn't move, before a human is called."""
         self._desk = desk
+        self._doctor = doctor
         self._speaker = Speaker(
             desk.identity, desk.journal, desk.cases, desk.coordinator, at=desk.at
         )
@@ -101,12 +113,17 @@ class Reconciler:
             pace = self._desk.pace
             wait = min(pace.first_retry * (1 << min(count - 1, 16)), pace.longest_retry)
             self._log.warning("step_unavailable", code=error.code, failures=count)
+            if count == _FAILURES_UNTIL_DOCTOR:
+                self._ask_doctor(escrow_id, error.code)
             return wait * random.uniform(0.75, 1.25)  # noqa: S311 — jitter, no secret
         except (Refused, Tampered) as error:
-            self._stop(escrow_id, error)
-            return _STALLED_SECONDS if isinstance(error, Refused) else None
+            return self._stop(escrow_id, error)
         self._failures.pop(escrow_id, None)
         return pause
+
+    def work(self, escrow_id: str) -> float | None:
+        """As ``reconcile``, once, with all errors left to the caller."""
+        return self._until_quiet(escrow_id)
 
     def _until_quiet(self, escrow_id: str) -> float | None:
         for _ in range(_MOST_STEPS):
@@ -310,14 +327,45 @@ class Reconciler:
         if case is not None:
             self._stall(case)
 
-    def _stop(self, escrow_id: str, error: Refused | Tampered) -> None:
+    def _stop(self, escrow_id: str, error: Refused | Tampered) -> float | None:
+        """Seconds until this is looked at again; None after tampering, until a human has looked."""
         case = self._desk.cases.get(escrow_id)
         self._log.error("step_refused", code=error.code)
         if isinstance(error, Tampered):
             self._desk.cases.freeze(escrow_id, error, position=None)
-            return
+            return None
         if case is None or self._stall(case):
             self._desk.journal.alarm(escrow_id, None, Freeze(error.code, error.detail))
+            if self._ask_doctor(escrow_id, error.code):
+                return 0.0
+        return _STALLED_SECONDS
+
+    def _ask_doctor(self, escrow_id: str, code: str) -> bool:
+        """Find out what is wrong; begin a fresh round where the network refused the signed one.
+
+        Whether there is something to be said now.
+
+        That is safe while the money is unspent: only one of the two can be mined, and both pay
+        what was agreed. The other rounds begin anew by themselves (``paying``).
+        """
+        case = self._desk.cases.get(escrow_id)
+        if self._doctor is None or case is None or case.frozen or case.record.payout is None:
+            return False
+        note_trouble(self._desk.journal, escrow_id, code)
+        findings = self._doctor(case)
+        note_diagnosis(self._desk.journal, escrow_id, findings)
+        self._log.info("diagnosed", ailments=[one.ailment.value for one in findings])
+        payout = case.record.payout
+        if findings[0].ailment is not Ailment.REJECTED or case.role not in payout.signers:
+            return False
+        restart = Say(Kind.PAYOUT_RESTART, {"reason": "payout_rejected"}, payout.attempt)
+        try:
+            self._speaker.write(case, restart)
+        except Refused as error:
+            # After a hundred attempts only a person goes on.
+            self._log.error("not_restarted", code=error.code)
+            return False
+        return True
 
     def _stall(self, case: StoredCase) -> bool:
         """Let a refused step wait; whether it is a new one."""

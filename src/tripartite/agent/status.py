@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tripartite.agent.authority import asks_person
+from tripartite.agent.backup import is_backed_up
 from tripartite.agent.home import public_identity
 from tripartite.agent.journal import Journal, StoredCase
 from tripartite.agent.wallet_book import WalletBook
@@ -73,6 +74,7 @@ def _escrow(journal: Journal, book: WalletBook, case: StoredCase) -> Shown:
         },
         "disputed_by": record.disputed_by and record.disputed_by.value,
         "you_can": _verbs(record, case.role),
+        "backed_up": is_backed_up(journal, case),
         "unsent": None if unsent is None else unsent.kind.value,
         "frozen": None
         if case.frozen is None

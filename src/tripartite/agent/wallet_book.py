@@ -174,6 +174,13 @@ class WalletBook:
         )
         return tuple(cast("str", row[0]) for row in found)
 
+    def signed(self, escrow_id: str, attempt: int) -> str | None:
+        """The transaction id of the payout signed in this attempt; needs no key."""
+        found = self._journal.rows(
+            "SELECT txid FROM payouts WHERE escrow_id = ? AND attempt = ?", (escrow_id, attempt)
+        )
+        return cast("str", found[0][0]) if found else None
+
     def payout(self, escrow_id: str, attempt: int) -> SignedPayout | None:
         """The payout signed in this attempt."""
         found = self._journal.rows(

@@ -114,6 +114,13 @@ def print_status(shown: Mapping[str, object]) -> None:
     for escrow in cast("list[dict[str, object]]", shown["escrows"]):
         for line in _money_lines(escrow):
             console.print(Text(f"{str(escrow['escrow_id'])[:12]} {line}"))
+        if not escrow["backed_up"]:
+            console.print(
+                Text(
+                    f"NO VERIFIED BACKUP of the wallet of {str(escrow['escrow_id'])[:12]}: "
+                    "`tripartite agent backup`"
+                )
+            )
     for alarm in cast("list[dict[str, str]]", shown["alarms"])[:10]:
         console.print(Text(f"{alarm['at']} {alarm['escrow_id'][:12]} {alarm['code']}"))
         console.print(Text(f"  {alarm['detail']}"))

@@ -17,6 +17,7 @@ GROUPS: Final = {
 
 COMMANDS: Final = {
     "serve": "tripartite.cli.serve",
+    "settle": "tripartite.cli.settle",
     "demo": "tripartite.cli.demo",
 }
 """Plain commands. The module has ``app`` with the one command in it."""

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Final, Self
 
 from tripartite.agent.payouts import PayoutPlan
-from tripartite.agent.wallets import chain, key_exchange, signing
+from tripartite.agent.wallets import chain, health, key_exchange, signing
 from tripartite.agent.wallets.files import WalletFiles
+from tripartite.agent.wallets.health import Health
 from tripartite.agent.wallets.notes import Notebook
 from tripartite.agent.wallets.rack import Rack
 from tripartite.agent.wallets.records import (
@@ -298,6 +299,11 @@ class WalletPool:
         """
         with self._open(ref) as slot:
             return chain.spent_by(slot, self._node)
+
+    def examine(self, ref: WalletRef) -> Health:
+        """How fit the wallet is to sign. Its nonces stay as they are."""
+        with self._open(ref) as slot:
+            return health.examine(slot, self._node)
 
     # Slots
 
