@@ -90,15 +90,20 @@ class Purses:
 
     def received(self, role: Role, txid: str) -> int:
         """What this party's own wallet got by this transaction, in piconero; 0 if nothing yet."""
+        return self.income(role).get(txid, 0)
+
+    def income(self, role: Role) -> dict[str, int]:
+        """Everything this party's own wallet ever got: piconero by transaction id."""
         with self._turn:
             if self._open is not role:
                 self._wallet.open_wallet(role.value, self._password)
                 self._wallet.auto_refresh(enable=False)
                 self._open = role
             self._wallet.refresh()
-            return sum(
-                one.amount for one in self._wallet.get_transfers().incoming if one.txid == txid
-            )
+            found: dict[str, int] = {}
+            for one in self._wallet.get_transfers().incoming:
+                found[one.txid] = found.get(one.txid, 0) + one.amount
+            return found
 
     def stop(self) -> None:
         """End the wallet-rpc in order."""
