@@ -115,10 +115,7 @@ def _lifecycle_page() -> str:
                 f"`{state}`",
                 state.meaning,
                 "yes" if state in lifecycle.MAY_HOLD_MONEY else "",
-                *(
-                    _codes(lifecycle.verbs(state, role))
-                    for role in Role
-                ),
+                *(_codes(lifecycle.verbs(state, role)) for role in Role),
             ]
             for state in State
         ),

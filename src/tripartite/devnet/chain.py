@@ -21,9 +21,10 @@ _POLL_SECONDS: Final = 0.05
 class Chain:
     """A node and its miner. Safe to share between threads."""
 
-    def __init__(self, node: MonerodProcess) -> None:
+    def __init__(self, node: MonerodProcess, directory: Path) -> None:
         """Nobody is paid for mining until ``pay_miner`` says who."""
         self.process = node
+        self._directory = directory
         self._client = node.client()
         self._miner = ""
         self._mining = threading.Lock()
@@ -35,7 +36,7 @@ class Chain:
 
         Raises DaemonDied, DaemonNotReady, ProgramMissing.
         """
-        return cls(MonerodProcess.start(directory))
+        return cls(MonerodProcess.start(directory), directory)
 
     @property
     def url(self) -> str:
@@ -120,6 +121,17 @@ class Chain:
         if not answer.get("txs"):
             raise FactNeverCame(f"The node doesn't know transaction {txid}.")
         return int(json.loads(answer["txs"][0]["as_json"])["rct_signatures"]["txnFee"])
+
+    def kill(self) -> None:
+        """End the node at once, in the middle of whatever it does."""
+        self.process.kill()
+
+    def start_again(self) -> None:
+        """Start the node where the wallets look for it, with the chain it had.
+
+        Raises DaemonDied, DaemonNotReady.
+        """
+        self.process = MonerodProcess.start(self._directory, port=self.process.port)
 
     def stop(self) -> None:
         """End the node in order."""

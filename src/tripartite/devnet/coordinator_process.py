@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,8 @@ class CoordinatorProcess:
         we do. SQLite unless ``database_url`` says otherwise.
         """
         self.directory = directory
+        self.entry: Sequence[str] = programs.OWN
+        """How it is started; tests put another program in its place."""
         self._node_url = node_url
         self._database_url = database_url
         self._public_name = public_name
@@ -112,7 +115,11 @@ class CoordinatorProcess:
 
     def _start(self) -> None:
         daemon = programs.start(
-            "serve", directory=self.directory, name="coordinator", settings=self.settings()
+            "serve",
+            directory=self.directory,
+            name="coordinator",
+            settings=self.settings(),
+            entry=self.entry,
         )
         ready = False
         try:

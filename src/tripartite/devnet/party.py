@@ -67,6 +67,8 @@ class Party:
         """Where this party wants to be paid."""
         self.fingerprint = ""
         self.token = Secret("")
+        self.entry: Sequence[str] = programs.OWN
+        """How its agent is started; tests put another program in its place."""
         self._coordinator = coordinator
         self._node_url = node_url
         self._proxy = [] if proxy is None else ["--proxy", proxy]
@@ -113,7 +115,7 @@ class Party:
         seen = log.stat().st_size if log.exists() else 0
         daemon = programs.start(
             "agent", "run", "--node", self._node_url, *_PACE,
-            directory=self.directory, name="agent", settings=self.settings,
+            directory=self.directory, name="agent", settings=self.settings, entry=self.entry,
         )  # fmt: skip
         ready = False
         try:

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -26,9 +26,13 @@ _SHOWN: Final = 2_000
 """Characters shown of a traceback."""
 
 
-def command(*arguments: str) -> list[str]:
-    """How ``tripartite`` is called, with the Python that runs us."""
-    return [sys.executable, "-c", "from tripartite.cli.main import main; main()", *arguments]
+OWN: Final = (sys.executable, "-c", "from tripartite.cli.main import main; main()")
+"""How ``tripartite`` is called, with the Python that runs us."""
+
+
+def command(*arguments: str, entry: Sequence[str] = OWN) -> list[str]:
+    """The words of a command line."""
+    return [*entry, *arguments]
 
 
 def surroundings(home: Path, settings: Mapping[str, str]) -> dict[str, str]:
@@ -37,10 +41,19 @@ def surroundings(home: Path, settings: Mapping[str, str]) -> dict[str, str]:
     return {**passed, "HOME": str(home), "PYTHONUNBUFFERED": "1", **settings}
 
 
-def start(*arguments: str, directory: Path, name: str, settings: Mapping[str, str]) -> Supervised:
-    """Start ``tripartite …``; what it prints is added to ``directory/name.log``."""
+def start(
+    *arguments: str,
+    directory: Path,
+    name: str,
+    settings: Mapping[str, str],
+    entry: Sequence[str] = OWN,
+) -> Supervised:
+    """Start ``tripartite …``; what it prints is added to ``directory/name.log``.
+
+    ``entry`` is for tests that put another program in its place.
+    """
     return Supervised(
-        command(*arguments),
+        command(*arguments, entry=entry),
         log=directory / f"{name}.none",
         console=directory / f"{name}.log",
         environment=surroundings(directory, settings),

@@ -92,6 +92,10 @@ class Purses:
 
     def received(self, who: Role | Recipient, txid: str) -> int:
         """What their own wallet got by this transaction, in piconero; 0 if nothing yet."""
+        return self.income(who).get(txid, 0)
+
+    def income(self, who: Role | Recipient) -> dict[str, int]:
+        """Everything their own wallet ever got: piconero by transaction id."""
         name = who.value
         with self._turn:
             if self._open != name:
@@ -99,9 +103,10 @@ class Purses:
                 self._wallet.auto_refresh(enable=False)
                 self._open = name
             self._wallet.refresh()
-            return sum(
-                one.amount for one in self._wallet.get_transfers().incoming if one.txid == txid
-            )
+            found: dict[str, int] = {}
+            for one in self._wallet.get_transfers().incoming:
+                found[one.txid] = found.get(one.txid, 0) + one.amount
+            return found
 
     def stop(self) -> None:
         """End the wallet-rpc in order."""
