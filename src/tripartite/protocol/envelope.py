@@ -19,6 +19,7 @@ ones. ``seq`` may skip because a refused message uses its number up.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -37,6 +38,7 @@ MAX_ENVELOPE_BYTES: Final = 512 * 1024
 about fifty deposit outputs."""
 
 _VERSION: Final = 1
+_DIGEST: Final = re.compile("[0-9a-f]{64}")
 _FIELDS: Final = frozenset(
     ("v", "escrow_id", "contract_id", "attempt", "round", "role", "kind", "seq", "prev", "body")
 )
@@ -223,7 +225,7 @@ def _read(payload: Mapping[str, Json], text: str) -> Message:
 
 def is_digest(text: str) -> bool:
     """Whether ``text`` has the form of a SHA-256 in lower-case hexadecimal."""
-    return len(text) == 64 and all(c in "0123456789abcdef" for c in text)
+    return _DIGEST.fullmatch(text) is not None
 
 
 def _is_version(value: Json) -> bool:
