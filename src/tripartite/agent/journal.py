@@ -26,7 +26,6 @@ from tripartite.domain.lifecycle import State
 from tripartite.domain.parties import Role
 from tripartite.domain.secrets import Secret
 from tripartite.protocol import snapshot
-from tripartite.protocol.canonical import canonical, parse
 from tripartite.protocol.envelope import Kind, Message
 from tripartite.protocol.record import Record
 
@@ -82,6 +81,9 @@ class Alarm:
     detail: str
     at: str
 
+
+# Our own storage, which nobody hashes: no need for the protocol's one spelling.
+_compact: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 _OUTGOING: Final = "escrow_id, seq, kind, digest, text, position, refusal"
 
@@ -220,7 +222,7 @@ class Journal:
                 role.value,
                 position,
                 record.state.value,
-                canonical(snapshot.to_json(record)).decode(),
+                _compact(snapshot.to_json(record)),
                 self.stamp(),
             ),
         )
@@ -397,7 +399,7 @@ def _case(row: Sequence[object]) -> StoredCase:
         escrow_id=escrow_id,
         role=Role(role),
         position=position,
-        record=snapshot.from_json(parse(stored.encode())),
+        record=snapshot.from_json(json.loads(stored)),
         names={Role(r): name for r, name in json.loads(names or "{}").items()},
         frozen=None if frozen is None else Freeze(frozen, detail or ""),
     )

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import ClassVar, Final, TypeVar
 
 from tripartite.domain.addresses import parse_address
@@ -44,7 +45,7 @@ class DetailsSwapped(Tampered):
     code: ClassVar[str] = "details_swapped"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: ``text`` is worked out once
 class Agreement:
     """The open part of the terms, with the identity keys it pins."""
 
@@ -57,6 +58,11 @@ class Agreement:
             raise TermsUnsound("Terms name a buyer, a vendor and an arbiter.")
         if len({party.sign for party in self.parties.values()}) != len(Role):
             raise TermsUnsound("Buyer, vendor and arbiter are three different identities.")
+
+    @cached_property
+    def text(self) -> str:
+        """The form that is signed, in canonical JSON. Terms never change: written once."""
+        return canonical(self.to_json()).decode()
 
     def to_json(self) -> dict[str, Json]:
         """The form that is signed."""

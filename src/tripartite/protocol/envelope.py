@@ -19,9 +19,11 @@ ones. ``seq`` may skip because a refused message uses its number up.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from tripartite.domain.parties import Role
@@ -36,7 +38,13 @@ MAX_ENVELOPE_BYTES: Final = 512 * 1024
 """Largest envelope. A txset grows with its inputs; sealed and signed it stays below this for
 about fifty deposit outputs."""
 
+# An agent reads a message again within a second: its own one when it was written and when it is on
+# record, the others' when they arrive and when they are opened. Long ones aren't worth the memory.
+_KEPT: Final = 64
+_KEPT_CHARACTERS: Final = 16 * 1024
+
 _VERSION: Final = 1
+_DIGEST: Final = re.compile("[0-9a-f]{64}")
 _FIELDS: Final = frozenset(
     ("v", "escrow_id", "contract_id", "attempt", "round", "role", "kind", "seq", "prev", "body")
 )
@@ -149,7 +157,10 @@ class Claim:
         Raises:
             SignatureInvalid: somebody else signed it, or it was changed.
         """
-        verify(self.unverified, signer)
+        if len(self.unverified.text) <= _KEPT_CHARACTERS:
+            _verify_once(self.unverified.text, signer)
+        else:
+            verify(self.unverified, signer)
         return self.message
 
 
@@ -159,8 +170,7 @@ def read_claim(text: str) -> Claim:
     Raises:
         EnvelopeMalformed: it isn't one.
     """
-    unverified = take_apart(text, typ=TYP, limit=MAX_ENVELOPE_BYTES)
-    return Claim(_read(unverified.payload, text), unverified)
+    return _claim_once(text) if len(text) <= _KEPT_CHARACTERS else _claim(text)
 
 
 def read_envelope(text: str) -> Message:
@@ -180,6 +190,20 @@ def open_envelope(text: str, signer: PublicIdentity) -> Message:
         SignatureInvalid: somebody else signed it, or it was changed.
     """
     return read_claim(text).prove(signer)
+
+
+def _claim(text: str) -> Claim:
+    unverified = take_apart(text, typ=TYP, limit=MAX_ENVELOPE_BYTES)
+    return Claim(_read(unverified.payload, text), unverified)
+
+
+# Both depend on nothing but their arguments, and what they refuse isn't kept.
+_claim_once: Final = lru_cache(maxsize=_KEPT)(_claim)
+
+
+@lru_cache(maxsize=_KEPT)
+def _verify_once(text: str, signer: PublicIdentity) -> None:
+    verify(read_claim(text).unverified, signer)
 
 
 def _read(payload: Mapping[str, Json], text: str) -> Message:
@@ -223,7 +247,7 @@ def _read(payload: Mapping[str, Json], text: str) -> Message:
 
 def is_digest(text: str) -> bool:
     """Whether ``text`` has the form of a SHA-256 in lower-case hexadecimal."""
-    return len(text) == 64 and all(c in "0123456789abcdef" for c in text)
+    return _DIGEST.fullmatch(text) is not None
 
 
 def _is_version(value: Json) -> bool:

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import ClassVar, Final
 
 from joserfc.jwk import OKPKey
@@ -39,11 +39,7 @@ class PublicIdentity:
 
     def __post_init__(self) -> None:
         """Refuse what isn't two keys, and signing keys off the curve's prime-order group."""
-        signing = unbase64url(self.sign)
-        if len(signing) != KEY_BYTES or len(unbase64url(self.seal)) != KEY_BYTES:
-            raise IdentityMalformed("An identity is two keys of 32 bytes in base64url.")
-        if not crypto_core_ed25519_is_valid_point(signing):
-            raise IdentityMalformed("The signing key isn't a valid Ed25519 point.")
+        _check_keys(self.sign, self.seal)
 
     @property
     def kid(self) -> str:
@@ -83,7 +79,7 @@ class PublicIdentity:
                 raise IdentityMalformed("An identity has exactly a signing and a sealing key.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: ``public`` is worked out once
 class Identity:
     """The secret halves. Lives in one agent and never leaves it."""
 
@@ -99,7 +95,7 @@ class Identity:
         """A new identity from the operating system's randomness."""
         return cls(OKPKey.generate_key("Ed25519"), OKPKey.generate_key("X25519"))
 
-    @property
+    @cached_property
     def public(self) -> PublicIdentity:
         """What others may see."""
         return PublicIdentity(
@@ -144,7 +140,16 @@ class PairingCard:
     issued_at: datetime
 
 
-# Both are asked for with every message, and a party's keys never change within an escrow.
+# These are asked for with every message, and a party's keys never change within an escrow.
+@lru_cache(maxsize=4_096)
+def _check_keys(sign: str, seal: str) -> None:
+    signing = unbase64url(sign)
+    if len(signing) != KEY_BYTES or len(unbase64url(seal)) != KEY_BYTES:
+        raise IdentityMalformed("An identity is two keys of 32 bytes in base64url.")
+    if not crypto_core_ed25519_is_valid_point(signing):
+        raise IdentityMalformed("The signing key isn't a valid Ed25519 point.")
+
+
 @lru_cache(maxsize=4_096)
 def _thumbprint(sign: str) -> str:
     jwk = {"crv": "Ed25519", "kty": "OKP", "x": sign}

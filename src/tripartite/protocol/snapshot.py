@@ -11,7 +11,7 @@ from tripartite.domain.lifecycle import Event, State
 from tripartite.domain.parties import Role
 from tripartite.protocol.agreement import Agreement
 from tripartite.protocol.bodies import read_report, write_report
-from tripartite.protocol.canonical import Json, canonical, parse
+from tripartite.protocol.canonical import Json, parse
 from tripartite.protocol.record import Attestation, Head, Offer, Payout, Record
 
 
@@ -19,7 +19,7 @@ def to_json(record: Record) -> dict[str, Json]:
     """Everything in ``record`` as plain values."""
     payout = record.payout
     return {
-        "agreement": canonical(record.agreement.to_json()).decode(),
+        "agreement": record.agreement.text,
         "proposal": record.proposal,
         "state": record.state.value,
         "heads": {role.value: [head.seq, head.digest] for role, head in record.heads.items()},
