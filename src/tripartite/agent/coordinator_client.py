@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, cast
 from urllib.parse import quote, urlsplit
@@ -25,7 +25,8 @@ from tripartite.protocol.identity import IdentityMalformed, PublicIdentity
 
 _PAGE: Final = 200
 _EVENTS: Final = 500
-_TIMEOUT: Final = httpx2.Timeout(30.0, connect=15.0)
+_TIMEOUT: Final = httpx2.Timeout(30.0, connect=15.0).as_dict()
+_NONE: Final[Mapping[str, str]] = {}
 
 # Statuses that say nothing about the message itself: it is sent again later.
 _NOT_AN_ANSWER: Final = frozenset({401, 404, 405, 407, 408, 425, 429})
@@ -128,15 +129,12 @@ class CoordinatorClient:
         ``transport`` is for tests that answer themselves.
         """
         self.origin = origin
-        headers = {"Accept": "application/json"}
+        self._headers = {"Accept": "application/json"}
         if token is not None:
-            headers["Authorization"] = f"Bearer {token.reveal()}"
+            self._headers["Authorization"] = f"Bearer {token.reveal()}"
         self._client = httpx2.Client(
-            base_url=origin.url,
-            headers=headers,
             proxy=checked_proxy(proxy),
             transport=transport,
-            timeout=_TIMEOUT,
             # No proxies, certificates or .netrc of the surroundings.
             trust_env=False,
             follow_redirects=False,
@@ -247,16 +245,30 @@ class CoordinatorClient:
                 raise _unreadable()
 
     def _get(self, path: str) -> Mapping[str, Json]:
-        return self._answer(lambda: self._client.get(path))
+        return self._answer(self._request("GET", path))
 
     def _post(self, path: str, body: Mapping[str, str], *, key: str) -> Mapping[str, Json]:
-        headers = {"Idempotency-Key": key}
-        return self._answer(lambda: self._client.post(path, json=dict(body), headers=headers))
+        headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
+        content = json.dumps(dict(body), separators=(",", ":")).encode()
+        return self._answer(self._request("POST", path, headers, content))
 
-    def _answer(self, ask: Callable[[], httpx2.Response]) -> Mapping[str, Json]:
+    def _request(
+        self, method: str, path: str, headers: Mapping[str, str] = _NONE, content: bytes = b""
+    ) -> httpx2.Request:
+        # Made here rather than by the client, which would merge addresses, headers and cookies
+        # anew for each request: a third of its time.
+        return httpx2.Request(
+            method,
+            self.origin.url + path,
+            headers={**self._headers, **headers},
+            content=content or None,
+            extensions={"timeout": _TIMEOUT},
+        )
+
+    def _answer(self, request: httpx2.Request) -> Mapping[str, Json]:
         # Raised without their cause: httpx2's errors repeat the request, token included.
         try:
-            response = ask()
+            response = self._client.send(request)
         except httpx2.TransportError:
             raise CoordinatorUnreachable(
                 "Check the network, the address and the proxy; the agent keeps trying."

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import ClassVar, Final
 
@@ -55,6 +56,7 @@ class Cases:
         self._cache: OrderedDict[str, StoredCase] = OrderedDict()
         self._early: dict[str, dict[int, str]] = {}
         self._behind: set[str] = set()
+        self._alarmed = False
 
     def get(self, escrow_id: str) -> StoredCase | None:
         """An escrow as this agent sees it."""
@@ -77,7 +79,7 @@ class Cases:
         ``cursor`` is where the event stream stands after it. It isn't stored while messages are
         held back behind a gap: after a restart they come again.
         """
-        with self._lock, self._journal.commit():
+        with self._lock, self._heard():
             touched: dict[str, None] = {}
             for item in batch:
                 self._offer(item)
@@ -89,7 +91,7 @@ class Cases:
 
     def placed(self, outgoing: Outgoing, position: int) -> None:
         """The coordinator took an own message: store that and fold it, in one commit."""
-        with self._lock, self._journal.commit():
+        with self._lock, self._heard():
             self._journal.answer(outgoing.escrow_id, outgoing.seq, position=position)
             self._offer(Forwarded(outgoing.escrow_id, position, outgoing.text))
             self._fold(outgoing.escrow_id)
@@ -140,6 +142,18 @@ class Cases:
             if case is not None:
                 self._keep(replace(case, frozen=None))
                 self._behind.add(escrow_id)
+
+    @contextmanager
+    def _heard(self) -> Iterator[None]:
+        """A commit of what the coordinator would say again after a power cut.
+
+        An alarm is synced: asked again, a liar might show something else.
+        """
+        with self._journal.commit(synced=False):
+            yield
+        if self._alarmed:
+            self._alarmed = False
+            self._journal.sync()
 
     def _offer(self, item: Forwarded) -> None:
         self._early.setdefault(item.escrow_id, {})[item.position] = item.text
@@ -207,6 +221,7 @@ class Cases:
         if isinstance(error, NotAParty):
             return case
         self._journal.alarm(escrow_id, position, why)
+        self._alarmed = True
         if case is None or case.record.state in CLOSED:
             # Nothing of this agent's to protect: an escrow never begun, or one that is over.
             return case

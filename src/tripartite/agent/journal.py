@@ -1,8 +1,11 @@
 """The agent's journal: what was said to it, what it said, and how far it is. SQLite.
 
 Everything an agent says is in here before it leaves. Writes that belong together happen inside one
-``with journal.commit():``; each commit is one fsync (``synchronous=FULL``), so the hot path has
-one for a received batch and one for an own message.
+``with journal.commit():``; each commit is one fsync (``synchronous=FULL``). Only what the
+coordinator can give again is committed without one (``synced=False``): in SQLite's log every fsync
+takes all earlier commits along, so it is on the disk before anything is said, or begun with a
+wallet, because of it. After a power cut a journal may lack the last things it heard, never
+anything that it said or that it answered to.
 
 One connection, one lock: the work is in the wallets, not here. The command line writes to the same
 file from its own process (decisions and contacts only).
@@ -96,6 +99,7 @@ class Journal:
         self._now = now
         self._lock = threading.RLock()
         self._depth = 0
+        self._synced = True
         self.keyring = keyring
         self._connection = sqlite3.connect(
             path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
@@ -111,11 +115,19 @@ class Journal:
             self._connection.close()
 
     @contextmanager
-    def commit(self) -> Iterator[None]:
-        """Everything inside is stored, or nothing. Inner ones join the outermost."""
+    def commit(self, *, synced: bool = True) -> Iterator[None]:
+        """Everything inside is stored, or nothing. Inner ones join the outermost.
+
+        ``synced=False`` is for what can be had again: a power cut may take it back, up to the next
+        synced commit.
+        """
         with self._lock:
             outermost = self._depth == 0
             if outermost:
+                if synced is not self._synced:
+                    level = "FULL" if synced else "NORMAL"
+                    self._connection.execute(f"PRAGMA synchronous = {level}")
+                    self._synced = synced
                 self._connection.execute("BEGIN IMMEDIATE")
             self._depth += 1
             try:
@@ -138,6 +150,10 @@ class Journal:
         """All rows of a query."""
         with self._lock:
             return self._connection.execute(sql, values).fetchall()
+
+    def sync(self) -> None:
+        """Have all earlier commits on the disk: any synced write takes them along."""
+        self.set_setting("synced_at", self.stamp())
 
     def stamp(self) -> str:
         """Now, as it is stored."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from tests.unit.agent.market import TXID, Market, PowerCut, dies_at
 from tests.unit.protocol.trade import ESCROW_ID
 from tripartite.agent.decisions import Decision
-from tripartite.agent.ports import Boundary
+from tripartite.agent.ports import Boundary, Forwarded
 from tripartite.agent.verification import PayoutStrangerPaid
 from tripartite.agent.wallets.records import WalletInDoubt
 from tripartite.domain.key_exchange import Round
@@ -53,6 +55,49 @@ def test_a_message_journaled_before_a_crash_is_sent_by_the_next_process(market: 
     market.buyer.work()
 
     assert market.coordinator.received == [written.text]
+
+
+def test_a_power_cut_that_takes_back_what_was_heard_costs_nothing_said(market: Market) -> None:
+    """Only what the coordinator says again may be lost: here all of it since the last own word."""
+    market.propose()
+    on_disk = market.vendor.directory.with_name("on-disk")
+
+    def keep_what_is_synced(boundary: Boundary) -> None:
+        if boundary is Boundary.JOURNALED:
+            shutil.rmtree(on_disk, ignore_errors=True)
+            shutil.copytree(market.vendor.directory, on_disk)
+            said.append(market.vendor.opened.journal.last_seq(ESCROW_ID))
+
+    said: list[int] = []
+    market.vendor.at = keep_what_is_synced
+    market.agree()
+    before = market.vendor.case
+
+    market.vendor.opened.journal.close()
+    shutil.rmtree(market.vendor.directory)
+    shutil.copytree(on_disk, market.vendor.directory)
+    market.vendor.restart()
+    assert market.vendor.case.position < before.position
+    assert market.vendor.opened.journal.last_seq(ESCROW_ID) == said[-1]
+    market.settle()
+
+    assert market.vendor.case.record == before.record == market.record
+    assert market.vendor.alarms == []
+
+
+def test_an_alarm_survives_a_power_cut(market: Market) -> None:
+    """A liar that is asked again might show something else."""
+    market.agree()
+    journal = market.buyer.opened.journal
+    statements: list[str] = []
+    journal._connection.set_trace_callback(statements.append)
+
+    position = market.buyer.case.position + 1
+    market.buyer.desk.cases.receive([Forwarded(ESCROW_ID, position, "nonsense")])
+
+    commits = [one for one in statements if one == "COMMIT" or one.startswith("PRAGMA")]
+    assert market.buyer.alarms == ["envelope_malformed"]
+    assert commits[-2:] == ["PRAGMA synchronous = FULL", "COMMIT"]
 
 
 def test_a_crash_after_the_answer_changes_nothing(market: Market) -> None:

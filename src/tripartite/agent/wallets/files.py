@@ -51,8 +51,7 @@ class WalletFiles:
         copy = self.kept / keys.name
         shutil.copyfile(keys, copy)
         copy.chmod(0o600)
-        for path in (keys, copy):
-            sync(path)
+        sync(keys, copy)
 
     def set_cache_aside(self, name: str) -> Path | None:
         """Move the cache away, which a reopened wallet makes anew; where it is now.
