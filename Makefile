@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup check test demo docs bench faults lock
+.PHONY: help setup check test demo docs bench faults lies lock
 
 BIN := .venv/bin
 # Directories that hold Python now; one that doesn't exist yet is no error.
@@ -34,6 +34,9 @@ docs: setup ## write the generated pages in docs/ anew
 
 bench: setup ## our figures beside those of the bare calls; writes build/bench.json
 	$(BIN)/python -m benchmarks
+
+lies: setup ## tell every lie of the threat model to real agents; writes build/lies.json
+	$(BIN)/python -m pytest tests/liars
 
 faults: setup ## kill each process at each step of an escrow (hours); writes build/faults.json
 	$(BIN)/python -m tests.faults $(FAULTS)

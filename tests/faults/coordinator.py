@@ -58,7 +58,7 @@ def install(stops: Stops) -> None:
             stops.stop_at("before the answer")
         keep(record, version=version)
 
-    def judging(record: Record, *args: Any, **kwargs: Any) -> payouts.Finding:  # noqa: ANN401
+    def judging(record: Record, *args: Any, **kwargs: Any) -> payouts.Finding:  # noqa: ANN401 — as what it wraps
         # Passed on as they are.
         finding = judge(record, *args, **kwargs)
         stops.begin("watching the payout", record.escrow_id)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from tests.unit.test_repository import ROOT
 
-STORIES = ROOT / "tests" / "functional" / "liars"
+STORIES = ROOT / "tests" / "liars"
 PAGE = ROOT / "docs" / "threat-model.md"
 ROW = re.compile(r"^\| `([a-z-]+)` \| [^|]+ \| `([a-z_]+)` \| `([\w.]+::\w+)` \|$", re.MULTILINE)
 CODE = re.compile(r"^\| `([a-z_]+)` \|", re.MULTILINE)

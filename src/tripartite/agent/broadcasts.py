@@ -16,6 +16,7 @@ from tripartite.agent.speaking import Say
 from tripartite.domain.deposits import UNLOCK_DEPTH
 from tripartite.domain.errors import Tampered
 from tripartite.domain.lifecycle import Teller, confirmed_by, is_open
+from tripartite.monero.monerod import KeyImageStatus
 from tripartite.protocol.bodies import Broadcast, read_broadcast, write_seen
 from tripartite.protocol.envelope import Kind, read_envelope
 
@@ -38,21 +39,24 @@ def look_at_broadcasts(desk: Desk, case: StoredCase) -> Outcome:
     deepest = max(found, key=lambda one: one.confirmations)
     event = known[deepest.txid]
     if deepest.confirmations >= UNLOCK_DEPTH and is_open(case.record.state, event, by=Teller.CHAIN):
-        _require_own_money_spent(desk, case, deepest.txid)
+        _require_own_money_spent(desk, case)
         return Seen(event)
     return Later(desk.pace.confirming)
 
 
-def _require_own_money_spent(desk: Desk, case: StoredCase, txid: str) -> None:
+def _require_own_money_spent(desk: Desk, case: StoredCase) -> None:
     """Whoever signs last could announce any transaction that is on the chain.
 
-    The wallets of the two signers know the key images of the deposit (each took in the other's
-    multisig info), so they see what spends it. A third party's wallet can't see that.
+    A wallet that took in another's multisig data since the deposit knows the deposit's key images,
+    and the node knows whether they are spent. One that can't know says nothing against it.
     """
     payout, ref = case.record.payout, desk.book.assigned(case.escrow_id, case.record.attempt)
     if payout is None or ref is None or case.role not in payout.signers:
         return
-    if txid not in desk.wallets.spent_by(ref):
+    health = desk.wallets.examine(ref)
+    if health.import_needed or not health.spent:
+        return
+    if all(status is KeyImageStatus.UNSPENT for status in health.spent):
         raise PayoutElsewhere(
             "The escrow's money is where it was. Tell the others, and finish without whoever "
             "announced this: any two of you can."

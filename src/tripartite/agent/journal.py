@@ -7,6 +7,8 @@ takes all earlier commits along, so it is on the disk before anything is said, o
 wallet, because of it. After a power cut a journal may lack the last things it heard, never
 anything that it said or that it answered to.
 
+Past 400 lines because one table of rows and its writers belong in one place to be audited.
+
 One connection, one lock: the work is in the wallets, not here. The command line writes to the same
 file from its own process (decisions and contacts only).
 """

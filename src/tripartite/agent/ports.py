@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from tripartite.agent.payouts import PayoutPlan
+from tripartite.agent.wallets.health import Health
 from tripartite.agent.wallets.records import Sighting, SignedPayout, WalletRef
 from tripartite.domain.parties import Role
 from tripartite.monero.monerod import FoundTransactions, Submission
@@ -104,6 +105,8 @@ class Wallets(Protocol):
     def resubmit(self, ref: WalletRef, signed_txset: str) -> str: ...
 
     def spent_by(self, ref: WalletRef) -> tuple[str, ...]: ...
+
+    def examine(self, ref: WalletRef) -> Health: ...
 
 
 class Node(Protocol):

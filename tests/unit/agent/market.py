@@ -20,12 +20,18 @@ from tripartite.agent.ports import AtBoundary, Boundary, Forwarded, Placed, pass
 from tripartite.agent.reconciling import Reconciler
 from tripartite.agent.speaking import MessageRefused
 from tripartite.agent.wallet_book import WalletBook
+from tripartite.agent.wallets.health import Health
 from tripartite.agent.wallets.records import Sighting, SignedPayout, WalletRef
 from tripartite.domain.deposits import Output
 from tripartite.domain.errors import TripartiteError, Unavailable
 from tripartite.domain.parties import Network, Role
 from tripartite.domain.secrets import Secret
-from tripartite.monero.monerod import FoundTransactions, KnownTransaction, Submission
+from tripartite.monero.monerod import (
+    FoundTransactions,
+    KeyImageStatus,
+    KnownTransaction,
+    Submission,
+)
 from tripartite.protocol.admission import admit, open_record
 from tripartite.protocol.agreement import Agreement
 from tripartite.protocol.envelope import read_envelope
@@ -111,6 +117,8 @@ class PaperWallets:
     plans: list[PayoutPlan] = field(default_factory=list)
     made: int = 0
     spending: tuple[str, ...] = ()
+    images: tuple[KeyImageStatus, ...] = (KeyImageStatus.SPENT_IN_CHAIN,)
+    import_needed: bool = False
 
     def new_ref(self) -> WalletRef:
         self.made += 1
@@ -172,6 +180,10 @@ class PaperWallets:
     def spent_by(self, ref: WalletRef) -> tuple[str, ...]:
         self._called("spent_by")
         return self.spending
+
+    def examine(self, ref: WalletRef) -> Health:
+        self._called("examine")
+        return Health(120, self.import_needed, 0, self.images)
 
     def deposit(self, amount: int, *, height: int | None = 101, top: int = 120) -> None:
         """Money at the address."""

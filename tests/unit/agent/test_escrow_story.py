@@ -78,7 +78,6 @@ def test_ten_confirmations_on_the_own_node_end_the_escrow(market: Market) -> Non
     assert market.buyer.case.record.state is State.RELEASING
 
     for trader in market.traders.values():
-        trader.wallets.spending = (TXID,)
         trader.node.confirmations = 10
         trader.seconds += 100
         trader.work()

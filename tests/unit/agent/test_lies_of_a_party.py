@@ -8,10 +8,12 @@ from tests.unit.agent.market import Market
 from tripartite.domain.errors import Refused
 from tripartite.domain.lifecycle import State
 from tripartite.monero.errors import BadTxset, KeyExchangeBadMessage
+from tripartite.monero.monerod import KeyImageStatus
 
 
 def test_a_mined_transaction_that_spends_something_else_ends_nothing(market: Market) -> None:
     market.release()
+    market.buyer.wallets.images = (KeyImageStatus.UNSPENT,)
     market.buyer.node.confirmations = 10
     market.buyer.seconds += 100
 
@@ -20,6 +22,18 @@ def test_a_mined_transaction_that_spends_something_else_ends_nothing(market: Mar
     assert market.buyer.case.record.state is State.RELEASING
     assert market.buyer.case.frozen is not None
     assert market.buyer.case.frozen.code == "payout_elsewhere"
+
+
+def test_a_restored_wallet_that_can_not_know_is_no_reason_to_stop(market: Market) -> None:
+    market.release()
+    market.buyer.wallets.images = (KeyImageStatus.UNSPENT,)
+    market.buyer.wallets.import_needed = True
+    market.buyer.node.confirmations = 10
+    market.buyer.seconds += 100
+
+    market.buyer.work()
+
+    assert market.buyer.case.record.state is State.COMPLETED
 
 
 def test_whose_wallet_could_not_know_believes_the_chain(market: Market) -> None:

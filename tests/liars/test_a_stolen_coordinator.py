@@ -13,9 +13,9 @@ import pytest
 from nacl.bindings import crypto_scalarmult_base, crypto_scalarmult_ed25519_base_noclamp
 from nacl.signing import SigningKey
 
-from tests.functional.liars.court import Court
-from tests.functional.liars.lies import lie
-from tests.functional.liars.thief import Loot
+from tests.liars.court import Court
+from tests.liars.lies import lie
+from tests.liars.thief import Loot
 from tripartite.agent.home import open_home
 from tripartite.agent.wallet_book import WalletBook
 from tripartite.agent.wallets.records import WalletRef

@@ -6,16 +6,19 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.functional.conftest import devnet
 from tests.functional.kit.market import Market
-from tests.functional.liars.court import Court
-from tests.functional.liars.lies import MARK, write_book
-from tests.functional.liars.postman import Postman, postman
+from tests.liars.court import Court
+from tests.liars.lies import MARK, write_book
+from tests.liars.postman import Postman, postman
 from tripartite.devnet.community import Community
 from tripartite.devnet.deals import Deal
 from tripartite.devnet.network import Devnet
 
 # Names under .onion are in no directory of names (RFC 7686): only the postman can look it up.
 LYING_NAME = "a-coordinator-that-lies.onion"
+
+__all__ = ["devnet"]  # the fixture of the other stories, for these too
 
 _told = pytest.StashKey[list[dict[str, object]]]()
 

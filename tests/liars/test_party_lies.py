@@ -9,9 +9,9 @@ import pytest
 
 from tests.functional.kit.market import Market
 from tests.functional.kit.pen import post
-from tests.functional.liars.court import Court, frozen
-from tests.functional.liars.evil import Bench, Build, EvilAgent, evil_agent
-from tests.functional.liars.lies import lie
+from tests.liars.court import Court, frozen
+from tests.liars.evil import Bench, Build, EvilAgent, evil_agent
+from tests.liars.lies import lie
 from tripartite.agent.wallets.records import SignedPayout
 from tripartite.devnet.community import Community
 from tripartite.devnet.deals import Deal

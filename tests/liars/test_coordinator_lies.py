@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from tests.functional.kit.pen import Pen, record_of
-from tests.functional.liars.court import Court, frozen
-from tests.functional.liars.lies import lie
-from tests.functional.liars.postman import Lie, Mail, Object, Question, Reply
+from tests.liars.court import Court, frozen
+from tests.liars.lies import lie
+from tests.liars.postman import Lie, Mail, Object, Question, Reply
 from tripartite.devnet.deals import Deal
 from tripartite.devnet.party import CommandFailed
 from tripartite.domain.deposits import Report

@@ -8,7 +8,7 @@ from typing import cast
 
 from tests.functional.kit.market import Market
 from tests.functional.kit.pen import Pen
-from tests.functional.liars.postman import Mail, Postman
+from tests.liars.postman import Mail, Postman
 from tripartite.agent.home import look_into
 from tripartite.devnet.deals import Deal
 from tripartite.domain.parties import Role
