@@ -15,7 +15,7 @@ from typing import Final
 
 from rich.console import Console
 
-from tests.faults import planning, table
+from tests.faults import past, planning, table
 from tests.faults.running import Ending, run
 from tests.faults.striking import VICTIMS, Arena
 from tests.faults.switchboard import Kill, Point
@@ -23,6 +23,7 @@ from tripartite.devnet.network import Devnet
 
 _RESULT: Final = Path("build") / "faults.json"
 _PAGE: Final = Path("docs") / "faults.md"
+_ROUNDS: Final = 3
 
 Say = Callable[[str], None]
 
@@ -36,49 +37,71 @@ def main() -> None:
     def say(line: str) -> None:
         console.print(f"{time.monotonic() - began:6.0f} s  {line}", highlight=False, markup=False)
 
+    before = past.read(_RESULT) if given.resume else []
     with _arena(say) as arena:
         plain = run(arena)
         if not plain.survived:
             raise SystemExit(f"Nobody was killed, and yet: {plain.faults}")
-        planning.write_points(plain.points)
-        points = [point for point in plain.points if _wanted(point, given.points)]
-        every = [
+        if given.points is None:
+            planning.write_points(plain.points)
+        every = planning.all_kills(plain.points)
+        wanted = [
             kill
-            for kill in planning.all_kills(points)
-            if given.victims is None or kill.victim in given.victims
+            for kill in every
+            if _wanted(kill.point, given.points)
+            and (given.victims is None or kill.victim in given.victims)
         ]
-        kills = every if given.sample is None else planning.sample(every, given.sample, given.seed)
-        say(f"{len(plain.points)} points, {len(every)} kills, of which {len(kills)} are made")
+        kills = wanted
+        if given.sample is not None:
+            kills = planning.sample(wanted, given.sample, given.seed)
+        say(f"{len(plain.points)} points, {len(every)} kills, of which {len(kills)} are wanted")
         deadline = None if given.minutes is None else began + given.minutes * 60
-        endings = list(_made(arena, kills, per_escrow=given.per_escrow, deadline=deadline, say=say))
-    _report(console, plain, kills, endings, began)
-    if any(not ending.survived for ending in endings):
+        made: list[Ending] = []
+        facts = _write(plain, every, before, began)
+        for ending in _made(
+            arena, kills, before, per_escrow=given.per_escrow, deadline=deadline, say=say
+        ):
+            made.append(ending)
+            # Each time, so that a run that is broken off has its results.
+            facts = _write(plain, every, [*before, *made], began)
+    table.show(console, table.results(every, [*before, *made]))
+    console.print(facts)
+    if any(not ending.survived for ending in made):
         sys.exit(1)
 
 
 def _made(
     arena: Arena,
     kills: Sequence[Kill],
+    before: Sequence[Ending],
     *,
     per_escrow: int,
     deadline: float | None,
     say: Say,
 ) -> Iterator[Ending]:
-    """All kills; those that shared an escrow with a failure once more, each alone."""
-    groups = planning.share_escrows(kills, per_escrow)
-    for number, group in enumerate(groups, start=1):
-        if deadline is not None and time.monotonic() > deadline:
-            say(f"time is up after {number - 1} of {len(groups)} escrows")
-            return
-        ending = run(arena, group)
-        say(f"escrow {number}/{len(groups)}: {describe(ending)}")
-        yield ending
-        if ending.survived or len(ending.struck) == 1:
-            continue
-        for kill in ending.struck:
-            alone = run(arena, [kill])
-            say(f"  alone: {describe(alone)}")
-            yield alone
+    """All kills that aren't made; those that weren't reached twice more, in other company.
+
+    Those that shared an escrow with a failure are made again, each alone.
+    """
+    endings = list(before)
+    for _ in range(_ROUNDS):
+        left = table.unmade(kills, endings)
+        groups = planning.share_escrows(left, per_escrow) if left else []
+        for number, group in enumerate(groups, start=1):
+            if deadline is not None and time.monotonic() > deadline:
+                say(f"time is up after {number - 1} of {len(groups)} escrows")
+                return
+            ending = run(arena, group)
+            say(f"escrow {number}/{len(groups)}: {describe(ending)}")
+            endings.append(ending)
+            yield ending
+            if ending.survived or len(ending.struck) == 1:
+                continue
+            for kill in ending.struck:
+                alone = run(arena, [kill])
+                say(f"  alone: {describe(alone)}")
+                endings.append(alone)
+                yield alone
 
 
 def describe(ending: Ending) -> str:
@@ -92,41 +115,28 @@ def describe(ending: Ending) -> str:
     return "\n".join([line, *ending.faults, *(map(str, ending.struck) if ending.faults else ())])
 
 
-def _report(
-    console: Console, plain: Ending, kills: Sequence[Kill], endings: Sequence[Ending], began: float
-) -> None:
+def _write(
+    plain: Ending, kills: Sequence[Kill], endings: Sequence[Ending], began: float
+) -> dict[str, object]:
+    """File and page; the figures at the top of both."""
     found = table.results(kills, endings)
-    table.show(console, found)
     tally = table.counts(found)
     facts: dict[str, object] = {
-        "points": len(kills) - tally["not reached"],
+        "points": tally["survived"] + tally["failed"],
         "survived": tally["survived"],
         "failed": tally["failed"],
         "not_reached": tally["not reached"],
+        "not_made": tally["not made"],
         "double_payouts": sum(1 for ending in endings if ending.payouts > 1),
         "places": len(plain.points),
         "escrows": len(endings),
         "minutes": round((time.monotonic() - began) / 60),
     }
-    console.print(facts)
     _RESULT.parent.mkdir(exist_ok=True)
-    runs = [_as_json(ending) for ending in endings]
+    runs = [past.as_json(ending) for ending in endings]
     _RESULT.write_text(json.dumps({**facts, "runs": runs}, indent=1) + "\n")
     _PAGE.write_text(table.page(found, facts))
-
-
-def _as_json(ending: Ending) -> dict[str, object]:
-    return {
-        "kills": [{"point": str(kill.point), "victim": kill.victim} for kill in ending.kills],
-        "struck": [{"point": str(kill.point), "victim": kill.victim} for kill in ending.struck],
-        "survived": ending.survived,
-        "faults": ending.faults,
-        "payouts": ending.payouts,
-        "key_exchanges": ending.attempts,
-        "payout_restarts": ending.payout_restarts,
-        "alarms": ending.alarms,
-        "seconds": round(ending.seconds, 1),
-    }
+    return facts
 
 
 @contextmanager
@@ -156,6 +166,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--victims", nargs="+", choices=VICTIMS, help="kill only these")
     parser.add_argument("--sample", type=int, help="make so many kills, chosen by chance")
     parser.add_argument("--seed", type=int, default=0, help="which chance (0)")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on from what build/faults.json has"
+    )
     parser.add_argument("--minutes", type=float, help="begin no escrow after so many minutes")
     parser.add_argument(
         "--per-escrow", type=int, default=planning.PER_ESCROW, help="kills that share an escrow"

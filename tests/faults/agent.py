@@ -68,8 +68,7 @@ def title(text: str) -> str:
 def _name_the_steps(stops: Stops) -> None:
     act, reconcile, decided = Reconciler._act, Reconciler.reconcile, Reconciler._decided
 
-    def acting(reconciler: Reconciler, case: StoredCase, step: Doing) -> Any:  # noqa: ANN401 — as what it wraps
-        # As private as what it wraps; it only looks.
+    def acting(reconciler: Reconciler, case: StoredCase, step: Doing) -> Any:  # noqa: ANN401 — passed on
         round_ = f" {int(step.round)}" if isinstance(step, KeyExchange) else ""
         stops.begin(f"{case.record.state.value} {step_name(step)}{round_}", case.escrow_id)
         return act(reconciler, case, step)

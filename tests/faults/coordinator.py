@@ -58,8 +58,7 @@ def install(stops: Stops) -> None:
             stops.stop_at("before the answer")
         keep(record, version=version)
 
-    def judging(record: Record, *args: Any, **kwargs: Any) -> payouts.Finding:  # noqa: ANN401 — as what it wraps
-        # Passed on as they are.
+    def judging(record: Record, *args: Any, **kwargs: Any) -> payouts.Finding:  # noqa: ANN401 — passed on
         finding = judge(record, *args, **kwargs)
         stops.begin("watching the payout", record.escrow_id)
         stops.stop_at("final, not stored" if finding.final else "looked, not stored")

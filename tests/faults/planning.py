@@ -47,8 +47,8 @@ def victims_at(point: Point) -> tuple[str, ...]:
 
 def known_points() -> list[Point]:
     """The points in ``KNOWN`` that each escrow passes: wallets are made ahead at any time."""
-    pairs = [line.split(" @ ", 1) for line in KNOWN.read_text().splitlines()]
-    return [point for point in (Point(who, name) for who, name in pairs) if not point.is_aside]
+    points = map(Point.read, KNOWN.read_text().splitlines())
+    return [point for point in points if not point.is_aside]
 
 
 def write_points(points: Iterable[Point]) -> None:

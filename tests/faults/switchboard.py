@@ -32,6 +32,12 @@ class Point:
     def __str__(self) -> str:
         return f"{self.who} @ {self.name}"
 
+    @classmethod
+    def read(cls, text: str) -> Point:
+        """The opposite of ``str``."""
+        who, _, name = text.partition(" @ ")
+        return cls(who, name)
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Kill:

@@ -16,6 +16,8 @@ from tests.faults.switchboard import Kill
 _SURVIVED: Final = "survived"
 _FAILED: Final = "failed"
 _UNREACHED: Final = "not reached"
+"""It was to be made, but what was killed before took the occasion away."""
+_LEFT: Final = "not made"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +36,27 @@ class Result:
 
 def results(kills: Sequence[Kill], endings: Iterable[Ending]) -> list[Result]:
     """What came of each kill: survived if every escrow that it struck did."""
-    outcomes = dict.fromkeys(kills, _UNREACHED)
+    outcomes = dict.fromkeys(kills, _LEFT)
     for ending in endings:
-        for kill in ending.struck:
-            if kill in outcomes and outcomes[kill] != _FAILED:
-                outcomes[kill] = _SURVIVED if ending.survived else _FAILED
+        struck = _SURVIVED if ending.survived else _FAILED
+        for kill in ending.kills:
+            if kill in outcomes and outcomes[kill] not in (_SURVIVED, _FAILED):
+                outcomes[kill] = struck if kill in ending.struck else _UNREACHED
+            elif kill in outcomes and kill in ending.struck and struck == _FAILED:
+                outcomes[kill] = _FAILED
     return [Result(kill, outcome) for kill, outcome in outcomes.items()]
+
+
+def unmade(kills: Sequence[Kill], endings: Iterable[Ending]) -> list[Kill]:
+    """The kills that no escrow has met yet."""
+    return [one.kill for one in results(kills, endings) if one.outcome not in (_SURVIVED, _FAILED)]
 
 
 def counts(found: Sequence[Result]) -> dict[str, int]:
     """How many came out how."""
     return {
         name: sum(1 for one in found if one.outcome == name)
-        for name in (_SURVIVED, _FAILED, _UNREACHED)
+        for name in (_SURVIVED, _FAILED, _UNREACHED, _LEFT)
     }
 
 
@@ -81,7 +91,8 @@ def page(found: Sequence[Result], facts: Mapping[str, object]) -> str:
         "# Kills survived",
         "",
         "Written by `make faults`, which takes hours; so nothing checks that this page is fresh.",
-        "The [developer's guide](guides/developer.md#killing-everything) says what is done.",
+        "The [developer's guide](guides/developer.md#killing-everything) says what is done. Each",
+        "cell says how many kills were survived, of how many made; – is one that isn't made yet.",
         "",
         *(f"- {name.replace('_', ' ')}: {value}" for name, value in facts.items()),
         "",
@@ -94,7 +105,7 @@ def page(found: Sequence[Result], facts: Mapping[str, object]) -> str:
 
 
 def _cell(there: Sequence[Result]) -> str:
-    made = [one for one in there if one.outcome != _UNREACHED]
+    made = [one for one in there if one.outcome in (_SURVIVED, _FAILED)]
     if not made:
         return "–"
     return f"{sum(1 for one in made if one.outcome == _SURVIVED)}/{len(made)}"

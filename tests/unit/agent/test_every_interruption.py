@@ -102,6 +102,9 @@ class ExactingWallets(PaperWallets):
         self.stop("after submit")
         return signed_txset
 
+    def spent_by(self, ref: WalletRef) -> tuple[str, ...]:
+        return tuple(self.network.submitted) if self.network.confirmations else ()
+
     def _once(
         self,
         ref: WalletRef,
