@@ -16,7 +16,6 @@ from django.conf import settings
 from django.db import IntegrityError, connection
 from django.http import HttpRequest
 
-from tripartite.coordinator.ops.models import StoredAnswer
 from tripartite.coordinator.storing import now
 from tripartite.domain.errors import Refused, Unavailable
 
@@ -56,14 +55,19 @@ class Once:
         """Status and body given earlier. Raises ``IdempotencyKeyReused``."""
         if not self.key:
             return None
-        row = StoredAnswer.objects.filter(
-            account_id=self.account_id, path=self.path, key=self.key
-        ).first()
+        with connection.cursor() as sql:
+            sql.execute(
+                "SELECT body_mac, status, body FROM ops_storedanswer"
+                " WHERE account_id = %s AND path = %s AND key = %s",
+                [self.account_id, self.path, self.key],
+            )
+            row = sql.fetchone()
         if row is None:
             return None
-        if not hmac.compare_digest(row.body_mac, self.body_mac):
+        body_mac, status, body = row
+        if not hmac.compare_digest(body_mac, self.body_mac):
             raise IdempotencyKeyReused("Take a new key for a new request.")
-        return row.status, json.loads(row.body)
+        return int(status), json.loads(body)
 
     def remember(self, status: int, body: Body) -> None:
         """Store the answer. Call inside the transaction that makes the change.
