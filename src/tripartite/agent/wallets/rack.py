@@ -118,11 +118,16 @@ class Rack:
         )
 
     def _for_looking(self, name: str) -> Slot | None:
-        """The slot that has the wallet, else the one used longest ago without a key exchange."""
+        """The slot that has the wallet, else the one used longest ago without a key exchange.
+
+        Where there is only one slot, all take turns: else one stalled key exchange would keep every
+        deposit from being seen.
+        """
         self.require_open()
         holders = [slot for slot in self.slots if name in slot.may_hold]
+        calm = [slot for slot in self.slots if not slot.in_ceremony or len(self.slots) == 1]
         return _least(
-            holders or [slot for slot in self.slots if not slot.in_ceremony],
+            holders or calm,
             lambda slot: (len(slot.may_hold), slot.warm, slot.last_used),
         )
 
