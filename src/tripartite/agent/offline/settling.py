@@ -49,7 +49,6 @@ from tripartite.protocol.next_step import (
     BuildPayout,
     CosignPayout,
     ExportInfo,
-    WatchPayout,
     next_step,
     waiting_on,
 )
@@ -198,14 +197,17 @@ def _work(desk: Desk, escrow_id: str, sleep: Callable[[float], None]) -> None:
 
 
 def _needs_wallets(desk: Desk, escrow_id: str) -> bool:
-    """Whether a wallet has to be opened: not for looking at a payout's confirmations."""
+    """Whether a wallet has to be opened.
+
+    Also for the last look at a payout: only the wallet can tell that it spent this escrow's money.
+    """
     case = desk.cases.get(escrow_id)
     assert case is not None
     step = next_step(case.record, case.role)
     if must_listen_first(desk.journal, escrow_id):
         return False
     decided = desk.decisions.next_intent(escrow_id) is not None
-    return decided or not isinstance(step, WatchPayout | None)
+    return decided or step is not None
 
 
 class _Session:
