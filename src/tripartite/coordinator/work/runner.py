@@ -80,7 +80,7 @@ class Runner:
             again = self._handler(lease)(lease)
             queue.finish(lease, again_at=None if again is None else now() + again.pause)
         except LeaseLost:
-            _log.warning("work_lost", key=lease.key, epoch=lease.epoch)
+            _log.warning("work_lost", kind=_kind(lease), epoch=lease.epoch)
         except DatabaseError:
             raise
         except TripartiteError as error:
@@ -88,23 +88,23 @@ class Runner:
         # A bug in one handler must not stop the work on all other escrows: it is logged with
         # its trace, counted on the row, and tried again later.
         except Exception as error:  # noqa: BLE001 — see above
-            _log.exception("work_broke", key=lease.key)
+            _log.exception("work_broke", kind=_kind(lease))
             self._failed(lease, type(error).__name__)
         return True
 
     def _handler(self, lease: Lease) -> Handler:
-        prefix = lease.key.partition(":")[0] + ":"
+        prefix = _kind(lease) + ":"
         try:
             return self._handlers[prefix]
         except KeyError as error:
             raise WorkUnknown(f"{prefix} belongs to a newer version: update this node.") from error
 
     def _failed(self, lease: Lease, error: str) -> None:
-        _log.info("work_failed", key=lease.key, failures=lease.failures + 1, error=error)
+        _log.info("work_failed", kind=_kind(lease), failures=lease.failures + 1, error=error)
         try:
             queue.fail(lease, at=now(), error=error)
         except LeaseLost:
-            _log.warning("work_lost", key=lease.key, epoch=lease.epoch)
+            _log.warning("work_lost", kind=_kind(lease), epoch=lease.epoch)
 
     def _pause(self) -> float:
         try:
@@ -117,3 +117,8 @@ class Runner:
 
     def _on_hint(self, **_: object) -> None:
         self._hint.set()
+
+
+def _kind(lease: Lease) -> str:
+    """What the work is, for logs too: the rest of the key is an escrow id, and stays out of them."""
+    return lease.key.partition(":")[0]
