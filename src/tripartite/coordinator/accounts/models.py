@@ -47,6 +47,8 @@ class Account(AbstractBaseUser, PermissionsMixin):
         max_length=NAME_LENGTH, unique=True, validators=[RegexValidator(NAME_PATTERN)]
     )
     is_staff = models.BooleanField(default=False)
+    # May be named as the arbiter of other people's escrows, and is found by those who look for one.
+    is_arbiter = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now())
 
