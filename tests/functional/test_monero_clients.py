@@ -24,6 +24,7 @@ from tests.functional.daemons import (
 from tripartite.domain.addresses import AddressKind, parse_address
 from tripartite.domain.parties import Network
 from tripartite.domain.secrets import Secret
+from tripartite.monero.connection import Login, Timeouts
 from tripartite.monero.errors import (
     DaemonUnreachable,
     NotEnoughMoney,
@@ -43,7 +44,6 @@ from tripartite.monero.monerod import Monerod
 from tripartite.monero.processes import MonerodProcess, WalletRpcProcess, create_wallet_with_cli
 from tripartite.monero.signing import SigningWallet
 from tripartite.monero.supervision import free_port
-from tripartite.monero.transport import Login, Timeouts
 from tripartite.monero.versions import (
     VersionTooOld,
     parse_version,

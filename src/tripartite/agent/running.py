@@ -20,7 +20,7 @@ from tripartite.agent.party import Party, RunOptions
 from tripartite.agent.wallets.records import Endpoint, Node
 from tripartite.domain.errors import Refused
 from tripartite.domain.secrets import Secret
-from tripartite.monero.transport import Login
+from tripartite.monero.connection import Login
 
 # Looking for cycles among all objects takes 13 ms, on busy cores 35 ms, in which no thread of this
 # process goes on; it used to fall into most key exchanges. What there is once everything runs

@@ -184,6 +184,12 @@ class RpcMethodMissing(Refused):
     code: ClassVar[str] = "rpc_method_missing"
 
 
+class MethodForbidden(Refused):
+    """This client isn't made to call that method."""
+
+    code: ClassVar[str] = "rpc_method_forbidden"
+
+
 class ProxyUnsuitable(Refused):
     """That proxy could give away where we connect to."""
 

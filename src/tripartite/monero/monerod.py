@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from tripartite.domain.parties import Network
 from tripartite.monero.answers import Answer
+from tripartite.monero.connection import Login, Timeouts
 from tripartite.monero.errors import DaemonBusy, DaemonNotOk, RpcAnswerUnreadable
-from tripartite.monero.transport import Channel, Login, Timeouts
+from tripartite.monero.transport import Channel
 
 # What a node calls the networks in get_info.
 _NETWORKS: Final = {
@@ -161,6 +162,15 @@ class Monerod:
     Every call raises the errors of ``transport.Channel.call``, and DaemonBusy or DaemonNotOk.
     """
 
+    METHODS: ClassVar[frozenset[str]] = frozenset(
+        {
+            "flush_txpool", "generateblocks", "get_block_count", "get_block_header_by_height",
+            "get_fee_estimate", "get_info", "get_last_block_header", "get_transactions",
+            "get_version", "is_key_image_spent", "pop_blocks", "send_raw_transaction",
+        }
+    )  # fmt: skip
+    """What can be asked of a node."""
+
     def __init__(
         self,
         url: str,
@@ -170,7 +180,7 @@ class Monerod:
         timeouts: Timeouts | None = None,
     ) -> None:
         """``url`` is ``http://host:port``, ``proxy`` is ``socks5h://host:port``."""
-        self._channel = Channel(url, login, proxy=proxy, timeouts=timeouts)
+        self._channel = Channel(url, login, methods=self.METHODS, proxy=proxy, timeouts=timeouts)
 
     def __enter__(self) -> Self:
         return self

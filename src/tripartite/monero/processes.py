@@ -15,10 +15,10 @@ from tripartite.domain.errors import Unavailable
 from tripartite.domain.parties import Network
 from tripartite.domain.secrets import Secret
 from tripartite.monero.client_certificates import certificate_options, write_private_file
+from tripartite.monero.connection import Login, Timeouts
 from tripartite.monero.errors import DaemonBusy, RpcOutcomeUnknown, RpcUnreachable, WalletExists
 from tripartite.monero.monerod import Monerod
 from tripartite.monero.supervision import PortTaken, Supervised, free_port, program
-from tripartite.monero.transport import Login, Timeouts
 from tripartite.monero.wallet_rpc import WalletRpc
 
 # The default of 25 connections from one address would let about 24 wallets use one node.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from tripartite.domain.secrets import Secret
 from tripartite.monero.answers import Answer
@@ -53,6 +54,14 @@ class Signed:
 
 class SigningWallet(WalletRpc):
     """A wallet-rpc that may be asked to make keys and to sign."""
+
+    METHODS: ClassVar[frozenset[str]] = WalletRpc.METHODS | frozenset(
+        {
+            "exchange_multisig_keys", "export_multisig_info", "import_multisig_info",
+            "make_multisig", "prepare_multisig", "sign_multisig", "submit_multisig", "sweep_all",
+            "transfer",
+        }
+    )  # fmt: skip
 
     # Key exchange
 

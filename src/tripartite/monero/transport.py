@@ -2,21 +2,24 @@
 
 Monero's digest nonces are bound to a connection, and a wallet-rpc answers one request at a time:
 so one client keeps one connection, and a lock lets one call through at a time.
+
+Each client says which methods it may name, so that one without signing methods can't be made to
+sign. Only this package may open channels (import-linter holds it).
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 import httpx2
 
-from tripartite.domain.secrets import Secret
 from tripartite.monero.answers import Answer
+from tripartite.monero.connection import Login, Timeouts
 from tripartite.monero.errors import (
+    MethodForbidden,
     ProxyUnsuitable,
     RpcAnswerUnreadable,
     RpcConnectionLost,
@@ -34,27 +37,6 @@ _IDLE_SECONDS: Final = 60.0
 _HEADERS: Final = {"Content-Type": "application/json", "Accept": "application/json"}
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
-    """User and password of a daemon's ``--rpc-login``."""
-
-    user: str
-    password: Secret
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds to wait: to connect, for a light answer, for a heavy one.
-
-    Heavy calls make keys, scan blocks or build transactions. A wallet-rpc that is busy with one
-    makes the next wait, so a light call is given time too.
-    """
-
-    connect: float = 10.0
-    light: float = 30.0
-    heavy: float = 300.0
-
-
 class Channel:
     """The connection to the daemon at ``url``; safe to share between threads."""
 
@@ -63,10 +45,11 @@ class Channel:
         url: str,
         login: Login | None,
         *,
+        methods: frozenset[str],
         proxy: str | None = None,
         timeouts: Timeouts | None = None,
     ) -> None:
-        """Nothing is sent yet. ``proxy`` is ``socks5h://[user:password@]host:port``.
+        """Nothing is sent yet. Only ``methods`` (and paths) can be called. ``proxy`` is ``socks5h://[user:password@]host:port``.
 
         Through a proxy, connecting is given 60 s by default: Tor may have to find a way first.
         Raises RpcUrlInvalid or ProxyUnsuitable.
@@ -74,6 +57,7 @@ class Channel:
         chosen = timeouts or (Timeouts() if proxy is None else Timeouts(connect=60.0))
         self._light = _patience(chosen.light, chosen)
         self._heavy = _patience(chosen.heavy, chosen)
+        self._methods = methods
         self._url = _checked_url(url)
         self._places: dict[str, httpx2.URL] = {}
         self._lock = threading.Lock()
@@ -108,6 +92,8 @@ class Channel:
         RpcConnectionLost (it may have been carried out), RpcAnswerUnreadable.
         """
         name = method or path.strip("/")
+        if name not in self._methods:
+            raise MethodForbidden(f"This client may not call {name}.")
         place = self._places.get(path)
         if place is None:
             place = self._places[path] = httpx2.URL(self._url + path)

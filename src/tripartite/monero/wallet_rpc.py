@@ -5,11 +5,12 @@ Those are in ``monero.signing``, so that an import rule can keep them away from 
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Self
 
 from tripartite.domain.secrets import Secret
 from tripartite.monero.answers import Answer
-from tripartite.monero.transport import Channel, Login, Timeouts
+from tripartite.monero.connection import Login, Timeouts
+from tripartite.monero.transport import Channel
 from tripartite.monero.wallet_results import (
     Balance,
     CheckedAddress,
@@ -30,6 +31,16 @@ class WalletRpc:
     expect. After RpcOutcomeUnknown the call may have been carried out.
     """
 
+    METHODS: ClassVar[frozenset[str]] = frozenset(
+        {
+            "auto_refresh", "close_wallet", "create_wallet", "describe_transfer", "get_address",
+            "get_balance", "get_height", "get_transfer_by_txid", "get_transfers", "get_version",
+            "incoming_transfers", "is_multisig", "open_wallet", "refresh", "store",
+            "validate_address",
+        }
+    )  # fmt: skip
+    """What an object of this class can ask for; nothing here makes keys or signs."""
+
     def __init__(
         self,
         url: str,
@@ -39,7 +50,7 @@ class WalletRpc:
         timeouts: Timeouts | None = None,
     ) -> None:
         """``url`` is ``http://host:port``, ``proxy`` is ``socks5h://host:port``."""
-        self._channel = Channel(url, login, proxy=proxy, timeouts=timeouts)
+        self._channel = Channel(url, login, methods=self.METHODS, proxy=proxy, timeouts=timeouts)
 
     def __enter__(self) -> Self:
         return self

@@ -35,9 +35,9 @@ from tripartite.agent.wallets.records import (
 from tripartite.agent.wallets.slots import GivenEndpoint, OwnProcess, Slot
 from tripartite.domain.parties import Network
 from tripartite.domain.secrets import Secret
+from tripartite.monero.connection import Timeouts
 from tripartite.monero.monerod import Monerod
 from tripartite.monero.processes import create_wallet_with_cli
-from tripartite.monero.transport import Timeouts
 from tripartite.monero.versions import require_supported_node
 
 DEFAULT_SLOTS: Final = 2

@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from tripartite.domain.deposits import Output
 from tripartite.domain.errors import Refused, Tampered, Unavailable
 from tripartite.domain.secrets import Secret
-from tripartite.monero.transport import Login
+from tripartite.monero.connection import Login
 
 _NAME: Final = re.compile(r"[0-9a-z][0-9a-z-]{0,63}")
 

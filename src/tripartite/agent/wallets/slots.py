@@ -26,6 +26,7 @@ from tripartite.agent.wallets.records import Endpoint, Node, WalletRef, WrongWal
 from tripartite.domain.addresses import AddressKeyInvalid, parse_address
 from tripartite.domain.errors import TripartiteError
 from tripartite.domain.parties import Network
+from tripartite.monero.connection import Timeouts
 from tripartite.monero.errors import (
     NoWalletOpen,
     RpcConnectionLost,
@@ -34,7 +35,6 @@ from tripartite.monero.errors import (
 )
 from tripartite.monero.processes import WalletRpcProcess
 from tripartite.monero.signing import SigningWallet
-from tripartite.monero.transport import Timeouts
 from tripartite.monero.versions import require_supported_wallet
 
 _CEREMONY_SECONDS: Final = 600.0

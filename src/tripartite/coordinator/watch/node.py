@@ -13,8 +13,8 @@ from tripartite.coordinator.work.queue import Lease, fenced
 from tripartite.coordinator.work.runner import Again
 from tripartite.domain.errors import Unavailable
 from tripartite.domain.parties import Network
+from tripartite.monero.connection import Login, Timeouts
 from tripartite.monero.monerod import FoundTransactions, Monerod, NodeInfo, NodeVersion, Submission
-from tripartite.monero.transport import Login, Timeouts
 from tripartite.monero.versions import require_supported_node
 
 NODE_KEY: Final = "node:"
