@@ -6,6 +6,7 @@ Heavy modules are imported inside the commands, so that ``--help`` answers at on
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -28,56 +29,31 @@ _EVIDENCE = Annotated[
 ]
 
 
-@app.command()
-def release(
-    escrow: EscrowId,
-    *,
-    home: HomeOption = None,
-    passphrase_file: PassphraseFile = None,
-    key_file: KeyFile = None,
-    yes: Yes = False,
-) -> None:
-    """As the buyer: pay the vendor. Can't be taken back."""
-    _decide("release", escrow, (home, passphrase_file, key_file), yes=yes)
+_PLAIN: Final = {
+    "release": "As the buyer: pay the vendor. Can't be taken back.",
+    "refund": "As the vendor: give the buyer everything back. Can't be taken back.",
+    "cancel": "Call an escrow off, before any money has arrived.",
+    "resume": "Go on with an escrow that this agent has frozen, once you know why it did.",
+}
+"""Decisions that need no more words than the escrow."""
 
 
-@app.command()
-def refund(
-    escrow: EscrowId,
-    *,
-    home: HomeOption = None,
-    passphrase_file: PassphraseFile = None,
-    key_file: KeyFile = None,
-    yes: Yes = False,
-) -> None:
-    """As the vendor: give the buyer everything back. Can't be taken back."""
-    _decide("refund", escrow, (home, passphrase_file, key_file), yes=yes)
+def _plain(word: str) -> Callable[..., None]:
+    def decide(
+        escrow: EscrowId,
+        *,
+        home: HomeOption = None,
+        passphrase_file: PassphraseFile = None,
+        key_file: KeyFile = None,
+        yes: Yes = False,
+    ) -> None:
+        _decide(word, escrow, (home, passphrase_file, key_file), yes=yes)
+
+    return decide
 
 
-@app.command()
-def cancel(
-    escrow: EscrowId,
-    *,
-    home: HomeOption = None,
-    passphrase_file: PassphraseFile = None,
-    key_file: KeyFile = None,
-    yes: Yes = False,
-) -> None:
-    """Call an escrow off, before any money has arrived."""
-    _decide("cancel", escrow, (home, passphrase_file, key_file), yes=yes)
-
-
-@app.command()
-def resume(
-    escrow: EscrowId,
-    *,
-    home: HomeOption = None,
-    passphrase_file: PassphraseFile = None,
-    key_file: KeyFile = None,
-    yes: Yes = False,
-) -> None:
-    """Go on with an escrow that this agent has frozen, once you know why it did."""
-    _decide("resume", escrow, (home, passphrase_file, key_file), yes=yes)
+for _word, _help in _PLAIN.items():
+    app.command(_word, help=_help)(_plain(_word))
 
 
 @app.command()
