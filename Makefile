@@ -23,8 +23,8 @@ check: setup ## formatting, lint, types, import contracts, generated docs, lock 
 	$(BIN)/python scripts/generate_docs.py --check
 	$(BIN)/python scripts/check_locks.py
 
-test: setup ## all tests, the cheap ones first
-	$(BIN)/python -m pytest
+test: setup ## all tests, on two cores, the cheap ones first
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 demo: setup ## one escrow on a regtest network, from signed terms to the confirmed payout
 	$(BIN)/tripartite demo
