@@ -46,6 +46,8 @@ class Waiting(StrEnum):
     """The agents to make the wallet."""
     DEPOSIT = "deposit"
     """The buyer to pay in."""
+    DECISION = "decision"
+    """The goods to arrive, and the buyer to release the money."""
     PAYOUT = "payout"
     """A release, refund or settlement to be signed, sent and confirmed."""
     DISPUTE = "dispute"
@@ -72,13 +74,14 @@ class Durations:
 
     ``payout`` starts the four stages one after the other, as the specification sets them (6, 12,
     24 and 48 hours). ``dispute`` goes straight to RECOVERY, for only a person can rule (7 days in
-    the specification). The other three end in NOTICED: buyer and vendor can still end the escrow
+    the specification). The other four end in NOTICED: buyer and vendor can still end the escrow
     by themselves, so no recovery case is needed. They are our choice:
 
     - ``acceptance`` 72 h: a proposal made on a Friday evening outlives the weekend;
     - ``key_exchange`` 1 h: it takes seconds while all agents are online (the specification's
       story of a failed set-up names one hour too);
-    - ``deposit`` 48 h: time to acquire the coins, and for ten confirmations many times over.
+    - ``deposit`` 48 h: time to acquire the coins, and for ten confirmations many times over;
+    - ``decision`` 14 days: most parcels have arrived by then.
 
     Raises ``DurationsInvalid`` unless all are above 0, within a year, and ``payout`` rises.
     """
@@ -93,6 +96,7 @@ class Durations:
     acceptance: timedelta = 72 * _HOUR
     key_exchange: timedelta = _HOUR
     deposit: timedelta = 48 * _HOUR
+    decision: timedelta = timedelta(days=14)
 
     def __post_init__(self) -> None:
         if len(self.payout) != len(Stage) - 1:
@@ -128,6 +132,8 @@ class Durations:
                 return ((Stage.NOTICED, self.key_exchange),)
             case Waiting.DEPOSIT:
                 return ((Stage.NOTICED, self.deposit),)
+            case Waiting.DECISION:
+                return ((Stage.NOTICED, self.decision),)
             case _:
                 assert_never(kind)
 

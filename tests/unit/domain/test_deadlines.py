@@ -36,7 +36,7 @@ lengths = st.timedeltas(TICK, LONGEST)
 @st.composite
 def all_durations(draw: st.DrawFn) -> Durations:
     a, b, c, d = sorted(draw(st.lists(lengths, min_size=4, max_size=4, unique=True)))
-    return Durations((a, b, c, d), draw(lengths), draw(lengths), draw(lengths), draw(lengths))
+    return Durations((a, b, c, d), *(draw(lengths) for _ in range(5)))
 
 
 def stage_after(kind: Waiting, waited: timedelta) -> Stage:
@@ -57,6 +57,7 @@ def stage_after(kind: Waiting, waited: timedelta) -> Stage:
         (Waiting.ACCEPTANCE, 72, Stage.NOTICED),
         (Waiting.KEY_EXCHANGE, 1, Stage.NOTICED),
         (Waiting.DEPOSIT, 48, Stage.NOTICED),
+        (Waiting.DECISION, 14 * 24, Stage.NOTICED),
     ],
 )
 def test_a_stage_begins_on_the_hour_and_not_a_moment_before(
@@ -195,7 +196,7 @@ def test_a_zone_that_is_utc_only_in_winter_loses_no_hour_in_spring() -> None:
     assert due == datetime(2027, 3, 28, 12, 0, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("field", ["dispute", "acceptance", "key_exchange", "deposit"])
+@pytest.mark.parametrize("field", ["dispute", "acceptance", "key_exchange", "deposit", "decision"])
 @pytest.mark.parametrize("length", [timedelta(), -TICK, LONGEST + TICK])
 def test_a_duration_of_nothing_or_more_than_a_year_is_refused(
     field: str, length: timedelta
