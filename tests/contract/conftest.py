@@ -26,6 +26,7 @@ start_django()
 
 # ruff: noqa: E402 — see above
 from tests.contract import postgres
+from tests.contract.clock import Clock
 from tests.contract.engines import Engine, Postgresql, Sqlite, use_database
 from tests.contract.kit import Market
 
@@ -53,3 +54,8 @@ def database(engine: Engine) -> Iterator[str]:
 @pytest.fixture
 def market(database: str) -> Market:
     return Market()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, Final
 from urllib.parse import unquote, urlsplit
 
+from tripartite.domain.deadlines import LONGEST, Durations, DurationsInvalid
 from tripartite.domain.errors import Refused
 from tripartite.domain.parties import Network
 from tripartite.domain.secrets import Secret
@@ -96,6 +98,25 @@ SETTINGS: Final = (
         "Confirmations after which a payout counts as final. Less than 10 only on regtest.",
     ),
     Setting("WATCH_SECONDS", "seconds", "5", "Pause between two looks at an unconfirmed payout."),
+    Setting(
+        "STUCK_HOURS",
+        "four numbers of hours, comma-separated",
+        "6,12,24,48",
+        "When a payout that doesn't move raises its four alarms; the last opens a recovery case.",
+    ),
+    Setting("DISPUTE_HOURS", "hours", "168", "When a dispute without a ruling goes to the admins."),
+    Setting(
+        "ACCEPTANCE_HOURS", "hours", "72", "When a proposal that not all have signed is recalled."
+    ),
+    Setting("KEY_EXCHANGE_HOURS", "hours", "1", "When an unfinished key exchange raises an alarm."),
+    Setting("DEPOSIT_HOURS", "hours", "48", "When a missing deposit raises an alarm."),
+    Setting("DECISION_HOURS", "hours", "336", "When money that nobody releases raises an alarm."),
+    Setting(
+        "INVESTIGATED_HOURS",
+        "hours",
+        "24",
+        "How long an alarm is quiet once an admin has marked its case as investigated.",
+    ),
     Setting("THREADS", "threads", "4", "Requests answered at the same time by one process."),
     Setting(
         "MIGRATE",
@@ -140,6 +161,8 @@ class Configuration:
     monerod_proxy: str | None
     confirmations: int
     watch_seconds: float
+    durations: Durations
+    investigated: timedelta
     threads: int
     migrate_at_start: bool
     log_level: str
@@ -189,6 +212,8 @@ def read_configuration(environment: Mapping[str, str] | None = None) -> Configur
         monerod_proxy=text("MONEROD_PROXY") or None,
         confirmations=confirmations,
         watch_seconds=_seconds(text("WATCH_SECONDS"), name="WATCH_SECONDS"),
+        durations=_durations(text),
+        investigated=_hours(text("INVESTIGATED_HOURS"), name="INVESTIGATED_HOURS"),
         threads=_whole(text("THREADS"), name="THREADS", least=1, most=256),
         migrate_at_start=migrate == "yes" or (migrate == "auto" and database.engine == "sqlite"),
         log_level=_choice(
@@ -247,6 +272,36 @@ def _seconds(text: str, *, name: str) -> float:
     if not 0.01 <= seconds <= 3600:
         raise SettingInvalid(f"{PREFIX}{name} must be a number of seconds from 0.01 to 3600.")
     return seconds
+
+
+def _hours(text: str, *, name: str) -> timedelta:
+    try:
+        length = timedelta(hours=float(text))
+    except (ValueError, OverflowError):
+        length = timedelta()
+    if not timedelta() < length <= LONGEST:
+        raise SettingInvalid(f"{PREFIX}{name} must be a number of hours, up to a year.")
+    return length
+
+
+def _durations(text: Callable[[str], str]) -> Durations:
+    """The durations of all deadlines."""
+    name = "STUCK_HOURS"
+    stages = [_hours(one.strip(), name=name) for one in text(name).split(",")]
+    if len(stages) != 4:
+        raise SettingInvalid(f"{PREFIX}{name} must be four numbers of hours, such as 6,12,24,48.")
+    noticed, escalated, critical, recovery = stages
+    try:
+        return Durations(
+            payout=(noticed, escalated, critical, recovery),
+            dispute=_hours(text("DISPUTE_HOURS"), name="DISPUTE_HOURS"),
+            acceptance=_hours(text("ACCEPTANCE_HOURS"), name="ACCEPTANCE_HOURS"),
+            key_exchange=_hours(text("KEY_EXCHANGE_HOURS"), name="KEY_EXCHANGE_HOURS"),
+            deposit=_hours(text("DEPOSIT_HOURS"), name="DEPOSIT_HOURS"),
+            decision=_hours(text("DECISION_HOURS"), name="DECISION_HOURS"),
+        )
+    except DurationsInvalid as error:
+        raise SettingInvalid(f"{PREFIX}{name}: {error.detail}") from error
 
 
 def _choice(text: str, choices: tuple[str, ...], *, name: str) -> str:

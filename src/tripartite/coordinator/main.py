@@ -24,8 +24,11 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from tripartite.coordinator.configuration import Configuration
+from tripartite.coordinator.events.following import Nudge
 from tripartite.coordinator.events.gateway import Gateway
 from tripartite.coordinator.events.tail import Tail
+from tripartite.coordinator.recovery.incidents import follow_log, watch_deadlines
+from tripartite.coordinator.recovery.keys import DEADLINE, FOLLOW
 from tripartite.coordinator.server import Application, request_threads
 from tripartite.coordinator.storing import now, write_transaction
 from tripartite.coordinator.watch.keys import PAYOUT
@@ -44,6 +47,10 @@ _SWITCH_SECONDS: Final = 0.001
 _GC_AFTER: Final = 20_000
 
 _STARTING_SECONDS: Final = 15.0
+
+FOLLOWERS: Final = (FOLLOW,)
+"""The work that reads the event log on whenever it grows."""
+
 _log = structlog.get_logger()
 
 
@@ -124,8 +131,10 @@ async def _run(
             own = OwnNode.of(configuration)
             stack.callback(own.close)
             runner = Runner(handlers(configuration, own))
-            await loop.run_in_executor(None, _wake_node)
+            await loop.run_in_executor(None, _wake_at_start)
             _run_thread(stack, "work", runner.run, runner.stop)
+            following = Tail(Nudge(FOLLOWERS))
+            _run_thread(stack, "following", following.run, following.stop)
         url = "work"
         if parts & {Part.HTTP, Part.EVENTS}:
             url = await _listen(configuration, parts, stack)
@@ -200,12 +209,15 @@ def handlers(configuration: Configuration, own: OwnNode) -> Mapping[str, Handler
             required=configuration.confirmations,
             pause=timedelta(seconds=configuration.watch_seconds),
         ),
+        FOLLOW: follow_log(configuration.durations),
+        DEADLINE: watch_deadlines(configuration.durations),
     }
 
 
-def _wake_node() -> None:
+def _wake_at_start() -> None:
     with write_transaction():
-        wake(NODE_KEY, at=now())
+        for key in (NODE_KEY, *FOLLOWERS):
+            wake(key, at=now())
 
 
 def _run_thread(

@@ -42,13 +42,11 @@ NO_INCIDENT: Final = Incident()
 class Judgement:
     """``raised`` is the alarm due now, if any; ``look_at`` when there may be more to say.
 
-    ``again`` says that this stage was raised before and is repeated, because the quiet that a
-    person asked for is over.
+    A stage is raised a second time only when the quiet that a person asked for is over.
     """
 
     raised: Stage | None
     look_at: datetime | None
-    again: bool = False
 
 
 def waiting_for(state: State) -> Waiting | None:
@@ -74,8 +72,7 @@ def judge(
         if now < incident.quiet_until:
             return Judgement(None, incident.quiet_until)
         if reached is not Stage.ON_TIME:
-            highest = max(reached, incident.raised)
-            return Judgement(highest, due, again=highest is incident.raised)
+            return Judgement(max(reached, incident.raised), due)
     return Judgement(reached if reached > incident.raised else None, due)
 
 

@@ -24,7 +24,7 @@ class EventShown(Body):
     type: str
     escrow_id: str
     at: datetime
-    data: dict[str, str | int | bool | None]
+    data: dict[str, str | int | bool | list[str] | None]
 
 
 class Events(Body):

@@ -27,7 +27,10 @@ CHANNEL: Final = "tripartite_events"
 appended = Signal()
 """Sent after a commit that added events: a hint that wakes the tail of this process."""
 
-Value = str | int | bool | None
+Value = str | int | bool | list[str] | None
+
+ADMINS: Final = 0
+"""As an event's ``account_id``: for admins and nobody else. Accounts count from 1."""
 
 
 class EventType(StrEnum):
@@ -41,6 +44,15 @@ class EventType(StrEnum):
     TRANSACTION_SEEN = "TransactionSeen"
     TRANSACTION_CONFIRMED = "TransactionConfirmed"
     TRANSACTION_VANISHED = "TransactionVanished"
+    TRANSACTION_STUCK = "TransactionStuck"
+    TRANSACTION_RETRY_REQUESTED = "TransactionRetryRequested"
+    MANUAL_RECOVERY_REQUIRED = "ManualRecoveryRequired"
+    RECOVERY_ACTION_TAKEN = "RecoveryActionTaken"
+    RECOVERY_CASE_CLOSED = "RecoveryCaseClosed"
+    ARBITER_CONTACTED = "ArbiterContacted"
+    VOTE_REQUESTED = "VoteRequested"
+    RECOMMENDATION_MADE = "RecommendationMade"
+    AGENT_OFFLINE = "AgentOffline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +95,7 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who reads: an account sees its own escrows' events; an admin sees refusals as well."""
+    """Who reads: an account sees its own escrows' events, an admin also refusals and its own."""
 
     account_id: int
     is_admin: bool
@@ -192,7 +204,7 @@ def read_for(reader: Reader, after: int, *, limit: int) -> tuple[list[StoredEven
             " e.account_id = %s"
             " OR (e.account_id IS NULL AND e.escrow_id IN"
             "     (SELECT escrow_id FROM escrows_participant WHERE account_id = %s))"
-            " OR (%s AND e.type = %s))"
+            " OR (%s AND (e.type = %s OR e.account_id = %s)))"
             " ORDER BY e.cursor LIMIT %s",
             [
                 after,
@@ -201,6 +213,7 @@ def read_for(reader: Reader, after: int, *, limit: int) -> tuple[list[StoredEven
                 reader.account_id,
                 reader.is_admin,
                 EventType.MESSAGE_REFUSED.value,
+                ADMINS,
                 limit,
             ],
         )
@@ -216,7 +229,9 @@ def may_see(reader: Reader, event: StoredEvent, parties: Callable[[str], frozens
         return reader.account_id in parties(event.escrow_id)
     if event.account_id == reader.account_id:
         return True
-    return reader.is_admin and event.type == EventType.MESSAGE_REFUSED
+    return reader.is_admin and (
+        event.type == EventType.MESSAGE_REFUSED or event.account_id == ADMINS
+    )
 
 
 def _hint() -> None:

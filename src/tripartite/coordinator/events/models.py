@@ -28,3 +28,10 @@ class EventHead(models.Model):
 
     cursor = models.BigIntegerField()
     hash = models.CharField(max_length=64)
+
+
+class Bookmark(models.Model):
+    """How far one follower of the log (``following``) has read."""
+
+    name = models.CharField(max_length=32, primary_key=True)
+    cursor = models.BigIntegerField()
