@@ -54,6 +54,12 @@ def post_message(scene: Scene) -> Answer:
     return scene.api.post(f"/api/escrow/{scene.deal.escrow_id}/messages", {"envelope": text})
 
 
+def act(scene: Scene) -> Answer:
+    """An admin's act."""
+    body = {"action": "mark_investigated", "admin_notes": "Nothing is wrong here."}
+    return scene.api.post(f"/api/admin/recovery/{scene.deal.escrow_id}/action", body)
+
+
 def pair(scene: Scene) -> Answer:
     """The owner's card, whoever hands it in."""
     owner = scene.people["owner"]
@@ -74,6 +80,7 @@ NEW = {"name": "newcomer", "password": "a horse, a battery"}
 OPEN = (200, 200, 200, 200, 200)
 WITH_TOKEN = (200, 200, 200, 200, 401)
 PARTIES = (200, 200, 404, 404, 401)
+ADMINS = (403, 403, 403, 200, 401)
 
 # One status for each of WHO.
 MATRIX: Mapping[tuple[str, str], tuple[Callable[[Scene], Answer], tuple[int, ...]]] = {
@@ -95,6 +102,18 @@ MATRIX: Mapping[tuple[str, str], tuple[Callable[[Scene], Answer], tuple[int, ...
     ("get", "/api/escrow/{escrow_id}/messages"): (
         get("/api/escrow/{escrow_id}/messages"),
         PARTIES,
+    ),
+    ("get", "/api/admin/recovery/list"): (get("/api/admin/recovery/list"), ADMINS),
+    # Nothing is stuck here: an admin is let in, and told so.
+    ("post", "/api/admin/recovery/{escrow_id}/action"): (act, (403, 403, 403, 409, 401)),
+    # Only who was asked may answer, and nobody was.
+    ("post", "/api/recovery/{action_id}/acknowledge"): (
+        anybody("/api/recovery/1/acknowledge", {}),
+        (404, 404, 404, 404, 401),
+    ),
+    ("post", "/api/recovery/{action_id}/answer"): (
+        anybody("/api/recovery/1/answer", {"result": "own_turn"}),
+        (404, 404, 404, 404, 401),
     ),
     ("get", "/api/events"): (get("/api/events"), WITH_TOKEN),
     ("get", "/api/network"): (get("/api/network"), OPEN),

@@ -55,11 +55,15 @@ class Watch:
     def releasing_deal(self) -> Deal:
         """The buyer has released; nobody has signed anything yet."""
         deal = self.market.attested_deal()
-        for role in (Role.BUYER, Role.VENDOR):
-            self.market.say(deal, role, Kind.DEPOSIT_REPORT, body=report(deal.amount))
+        self.fund(deal)
         self.market.say(deal, Role.BUYER, Kind.RELEASE)
         keep_watch()
         return deal
+
+    def fund(self, deal: Deal) -> None:
+        """Both traders' wallets report the deposit."""
+        for role in (Role.BUYER, Role.VENDOR):
+            self.market.say(deal, role, Kind.DEPOSIT_REPORT, body=report(deal.amount))
 
     def heard(self, who: Role | Person, *types: str) -> list[dict[str, Any]]:
         """The recovery events that somebody got: their data, with the type."""

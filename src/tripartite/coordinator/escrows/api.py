@@ -81,11 +81,15 @@ class DisputeShown(Body):
 
 
 class Summary(Body):
-    """One escrow at a glance; amounts are piconero as text."""
+    """One escrow at a glance; amounts are piconero as text.
+
+    ``status`` is the state, with ``_recovery_needed`` once a person has to take up its payout.
+    """
 
     escrow_id: str
     contract_id: str | None
     state: str
+    status: str
     role: str
     parties: dict[str, Party]
     network: str

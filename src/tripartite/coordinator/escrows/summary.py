@@ -10,10 +10,12 @@ from typing import Final
 from tripartite.coordinator.escrows.errors import EscrowUnknown
 from tripartite.coordinator.escrows.models import Escrow, Participant
 from tripartite.coordinator.escrows.storage import record_of
+from tripartite.coordinator.recovery.models import Incident
 from tripartite.coordinator.relay.models import Message
 from tripartite.coordinator.watch.models import PayoutSighting
+from tripartite.domain.deadlines import Stage
 from tripartite.domain.deposits import shortfall
-from tripartite.domain.lifecycle import State
+from tripartite.domain.lifecycle import State, shown_as
 from tripartite.domain.parties import Role
 from tripartite.protocol.bodies import write_report
 from tripartite.protocol.envelope import Kind
@@ -72,6 +74,7 @@ def _summaries(
     for one in Participant.objects.filter(escrow__in=rows).select_related("account"):
         parties[one.escrow_id][one.role] = one
     opened = _disputes([row.escrow_id for row in rows])
+    overdue = _overdue([row.escrow_id for row in rows])
     return [
         _summary(
             row,
@@ -79,6 +82,7 @@ def _summaries(
             account_id,
             required=required,
             disputed_at=opened.get(row.escrow_id),
+            overdue=row.escrow_id in overdue,
         )
         for row in rows
     ]
@@ -94,6 +98,14 @@ def _disputes(escrow_ids: list[str]) -> dict[str, datetime]:
     return dict(found)
 
 
+def _overdue(escrow_ids: list[str]) -> frozenset[str]:
+    """Those whose payout a person has to take up."""
+    found = Incident.objects.filter(
+        escrow_id__in=escrow_ids, cleared_at=None, stage__gte=int(Stage.RECOVERY)
+    ).values_list("escrow_id", flat=True)
+    return frozenset(found)
+
+
 def _summary(
     row: Escrow,
     parties: Mapping[str, Participant],
@@ -101,6 +113,7 @@ def _summary(
     *,
     required: int,
     disputed_at: datetime | None,
+    overdue: bool,
 ) -> Mapping[str, object]:
     record = record_of(row.escrow_id, row.version, row.snapshot)
     missing, surplus = shortfall(record.reports, record.agreement.terms.amount_due)
@@ -108,6 +121,7 @@ def _summary(
         "escrow_id": row.escrow_id,
         "contract_id": row.contract_id,
         "state": row.state,
+        "status": shown_as(record.state, overdue=overdue),
         "role": next(role for role, one in parties.items() if one.account_id == account_id),
         "parties": {
             role.value: {

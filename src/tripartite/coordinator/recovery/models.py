@@ -23,6 +23,15 @@ class Standing(models.Model):
     rank = models.IntegerField()
     last_activity = models.DateTimeField()
 
+    class Meta:
+        indexes = (
+            models.Index(
+                fields=["last_activity", "escrow"],
+                condition=models.Q(phase="disputed"),
+                name="disputes_by_age",
+            ),
+        )
+
 
 class Incident(models.Model):
     """One standstill, from its first alarm to the activity that ended it. Never deleted."""
@@ -60,6 +69,7 @@ class Action(models.Model):
     account = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
     action = models.CharField(max_length=32)
     notes = models.TextField()
+    txid = models.CharField(max_length=64, default="")  # the payout that the network had then
     at = models.DateTimeField()
 
 
