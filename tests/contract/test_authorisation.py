@@ -94,6 +94,10 @@ MATRIX: Mapping[tuple[str, str], tuple[Callable[[Scene], Answer], tuple[int, ...
     ),
     ("post", "/api/agent/pair"): (pair, (200, 422, 422, 422, 401)),
     ("get", "/api/agent"): (get("/api/agent"), WITH_TOKEN),
+    ("post", "/api/agent/heartbeat"): (
+        anybody("/api/agent/heartbeat", {}),
+        (204, 204, 204, 204, 401),
+    ),
     ("get", "/api/accounts/{name}"): (get("/api/accounts/vendor"), WITH_TOKEN),
     ("post", "/api/escrow"): (propose, (201, 403, 403, 403, 401)),
     ("get", "/api/escrow"): (get("/api/escrow"), WITH_TOKEN),

@@ -10,6 +10,7 @@ from typing import Final
 import typer
 
 GROUPS: Final = {
+    "admin": "tripartite.cli.admin",
     "agent": "tripartite.cli.agent",
     "audit": "tripartite.cli.audit",
 }

@@ -16,6 +16,7 @@ from tripartite.coordinator.escrows.api import router as escrows
 from tripartite.coordinator.events.api import router as events
 from tripartite.coordinator.ops.api import router as operation
 from tripartite.coordinator.ops.problems import http_problem, problem, problem_of
+from tripartite.coordinator.presence.api import router as presence
 from tripartite.coordinator.recovery.api import admins as recovery
 from tripartite.coordinator.recovery.api import parties as recovery_of_parties
 from tripartite.coordinator.relay.api import router as relay
@@ -37,6 +38,7 @@ api.add_router("/escrow", relay)
 api.add_router("/events", events)
 api.add_router("/admin/recovery", recovery)
 api.add_router("/recovery", recovery_of_parties)
+api.add_router("", presence)
 api.add_router("", operation)
 
 

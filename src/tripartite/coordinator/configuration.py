@@ -117,6 +117,12 @@ SETTINGS: Final = (
         "24",
         "How long an alarm is quiet once an admin has marked its case as investigated.",
     ),
+    Setting(
+        "AGENT_OFFLINE_SECONDS",
+        "seconds",
+        "180",
+        "Silence after which an agent counts as offline. Agents speak up once a minute.",
+    ),
     Setting("THREADS", "threads", "4", "Requests answered at the same time by one process."),
     Setting(
         "MIGRATE",
@@ -163,6 +169,7 @@ class Configuration:
     watch_seconds: float
     durations: Durations
     investigated: timedelta
+    agent_patience: timedelta
     threads: int
     migrate_at_start: bool
     log_level: str
@@ -214,6 +221,9 @@ def read_configuration(environment: Mapping[str, str] | None = None) -> Configur
         watch_seconds=_seconds(text("WATCH_SECONDS"), name="WATCH_SECONDS"),
         durations=_durations(text),
         investigated=_hours(text("INVESTIGATED_HOURS"), name="INVESTIGATED_HOURS"),
+        agent_patience=timedelta(
+            seconds=_seconds(text("AGENT_OFFLINE_SECONDS"), name="AGENT_OFFLINE_SECONDS")
+        ),
         threads=_whole(text("THREADS"), name="THREADS", least=1, most=256),
         migrate_at_start=migrate == "yes" or (migrate == "auto" and database.engine == "sqlite"),
         log_level=_choice(

@@ -27,6 +27,7 @@ from tripartite.coordinator.configuration import Configuration
 from tripartite.coordinator.events.following import Nudge
 from tripartite.coordinator.events.gateway import Gateway
 from tripartite.coordinator.events.tail import Tail
+from tripartite.coordinator.presence.watching import PRESENCE, watch_presence
 from tripartite.coordinator.recovery.incidents import follow_log, watch_deadlines
 from tripartite.coordinator.recovery.keys import DEADLINE, FOLLOW
 from tripartite.coordinator.server import Application, request_threads
@@ -211,6 +212,7 @@ def handlers(configuration: Configuration, own: OwnNode) -> Mapping[str, Handler
         ),
         FOLLOW: follow_log(configuration.durations),
         DEADLINE: watch_deadlines(configuration.durations),
+        PRESENCE: watch_presence(patience=configuration.agent_patience),
     }
 
 

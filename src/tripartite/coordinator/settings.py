@@ -27,6 +27,7 @@ INSTALLED_APPS = [
     "tripartite.coordinator.relay",
     "tripartite.coordinator.work",
     "tripartite.coordinator.watch",
+    "tripartite.coordinator.presence",
     "tripartite.coordinator.recovery",
     "tripartite.coordinator.ops",
 ]

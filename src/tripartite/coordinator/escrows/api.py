@@ -33,11 +33,19 @@ class EscrowOpened(Body):
     state: str
 
 
+class AgentSeen(Body):
+    """Whether an agent is online, and since when it is or isn't."""
+
+    online: bool
+    since: datetime
+
+
 class Party(Body):
-    """Who holds a role."""
+    """Who holds a role; ``agent`` is null until theirs was first heard of."""
 
     account: str
     fingerprint: str
+    agent: AgentSeen | None
 
 
 class Waiting(Body):

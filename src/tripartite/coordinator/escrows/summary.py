@@ -10,6 +10,7 @@ from typing import Final
 from tripartite.coordinator.escrows.errors import EscrowUnknown
 from tripartite.coordinator.escrows.models import Escrow, Participant
 from tripartite.coordinator.escrows.storage import record_of
+from tripartite.coordinator.presence.watching import Presence, presence_of
 from tripartite.coordinator.recovery.models import Incident
 from tripartite.coordinator.relay.models import Message
 from tripartite.coordinator.watch.models import PayoutSighting
@@ -75,6 +76,7 @@ def _summaries(
         parties[one.escrow_id][one.role] = one
     opened = _disputes([row.escrow_id for row in rows])
     overdue = _overdue([row.escrow_id for row in rows])
+    agents = presence_of({one.account_id for some in parties.values() for one in some.values()})
     return [
         _summary(
             row,
@@ -83,6 +85,7 @@ def _summaries(
             required=required,
             disputed_at=opened.get(row.escrow_id),
             overdue=row.escrow_id in overdue,
+            agents=agents,
         )
         for row in rows
     ]
@@ -114,6 +117,7 @@ def _summary(
     required: int,
     disputed_at: datetime | None,
     overdue: bool,
+    agents: Mapping[int, Presence],
 ) -> Mapping[str, object]:
     record = record_of(row.escrow_id, row.version, row.snapshot)
     missing, surplus = shortfall(record.reports, record.agreement.terms.amount_due)
@@ -127,6 +131,9 @@ def _summary(
             role.value: {
                 "account": parties[role.value].account.name,
                 "fingerprint": parties[role.value].fingerprint,
+                "agent": None
+                if (seen := agents.get(parties[role.value].account_id)) is None
+                else {"online": seen.online, "since": seen.since},
             }
             for role in Role
         },

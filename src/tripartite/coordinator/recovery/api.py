@@ -15,6 +15,7 @@ from tripartite.coordinator.ops.idempotency import once
 from tripartite.coordinator.recovery import actions, cases
 from tripartite.coordinator.recovery.actions import Kind, Wish
 from tripartite.coordinator.recovery.models import Action
+from tripartite.coordinator.recovery.reading import LONGEST, SHORTEST
 from tripartite.coordinator.recovery.retrying import Part
 from tripartite.coordinator.schemas import Body
 from tripartite.coordinator.storing import write_transaction
@@ -92,7 +93,7 @@ class NewAction(Body):
     """What to do, and why: the notes stay on record."""
 
     action: Kind
-    admin_notes: Annotated[str, Field(min_length=10, max_length=1_000)]
+    admin_notes: Annotated[str, Field(min_length=SHORTEST, max_length=LONGEST)]
 
 
 class ActionTaken(Body):

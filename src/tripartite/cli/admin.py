@@ -1,0 +1,145 @@
+"""``tripartite admin``: what the operator does on the server itself, with its database at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tripartite.coordinator.start import bring_tables_up_to_date, start_django
+from tripartite.domain.errors import TripartiteError
+from tripartite.domain.secrets import Secret
+
+if TYPE_CHECKING:
+    from tripartite.coordinator.configuration import Configuration
+
+app = typer.Typer(no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="The account's name.")]
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option("--password-file", help="Read the password from this file instead of asking."),
+]
+
+
+class Role(StrEnum):
+    """What an account may be, besides a party of its own escrows."""
+
+    ADMIN = "admin"
+    ARBITER = "arbiter"
+
+
+@app.callback()
+def admin() -> None:
+    """Admins and arbiters, and what to do about escrows that are stuck."""
+
+
+@app.command()
+def create(name: Name, password_file: PasswordFile = None) -> None:
+    """Open an account that is an admin."""
+    with _coordinator():
+        from tripartite.coordinator.accounts import roles  # noqa: PLC0415 — models need Django
+
+        roles.open_admin(name, _password(password_file))
+    typer.echo(f"{name} is an admin")
+
+
+@app.command()
+def grant(name: Name, role: Annotated[Role, typer.Argument(help="The role to give.")]) -> None:
+    """Make an account an admin or an arbiter."""
+    _give(name, role, value=True)
+    typer.echo(f"{name} is an {role.value}")
+
+
+@app.command()
+def revoke(name: Name, role: Annotated[Role, typer.Argument(help="The role to take.")]) -> None:
+    """Take a role away. Its open escrows stay as they are."""
+    _give(name, role, value=False)
+    typer.echo(f"{name} is no {role.value} any more")
+
+
+@app.command()
+def roles() -> None:
+    """Who is an admin, who an arbiter."""
+    with _coordinator():
+        from tripartite.coordinator.accounts import roles as accounts  # noqa: PLC0415 — as above
+
+        for one in accounts.holders():
+            words = ["admin"] * one.is_admin + ["arbiter"] * one.is_arbiter
+            typer.echo(f"{one.name}: {', '.join(words)}")
+
+
+@app.command()
+def token(
+    name: Name, label: Annotated[str, typer.Option(help="What it is for.")] = "admin"
+) -> None:
+    """Print a new API token of an account. It is shown this once."""
+    with _coordinator():
+        from tripartite.coordinator.accounts import roles as accounts  # noqa: PLC0415 — as above
+
+        typer.echo(accounts.issue_token(name, label).reveal())
+
+
+@app.command()
+def cases(
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many to show.")] = 20,
+) -> None:
+    """Escrows that need a person, the oldest first."""
+    with _coordinator():
+        from tripartite.coordinator.recovery.reading import described  # noqa: PLC0415 — as above
+
+        for line in described(limit=limit):
+            typer.echo(line)
+
+
+@app.command()
+def act(
+    escrow: Annotated[str, typer.Argument(help="The escrow's id.")],
+    action: Annotated[
+        str,
+        typer.Argument(
+            help="retry_transaction, contact_arbiter, mark_investigated or escalate_governance."
+        ),
+    ],
+    notes: Annotated[str, typer.Option(help="Why: 10 to 1000 characters, kept on record.")],
+    by: Annotated[str, typer.Option("--as", help="The admin whose act it is.")],
+) -> None:
+    """Do something about a stuck escrow. It is told to its parties, and moves no money."""
+    with _coordinator() as configuration:
+        from tripartite.coordinator.recovery.reading import act_here  # noqa: PLC0415 — as above
+
+        for line in act_here(configuration, escrow, action, notes=notes, by=by):
+            typer.echo(line)
+
+
+def _give(name: str, role: Role, *, value: bool) -> None:
+    with _coordinator():
+        from tripartite.coordinator.accounts import roles as accounts  # noqa: PLC0415 — as above
+
+        if role is Role.ADMIN:
+            accounts.give(name, admin=value)
+        else:
+            accounts.give(name, arbiter=value)
+
+
+def _password(file: Path | None) -> Secret:
+    if file is not None:
+        return Secret(file.read_text().rstrip("\r\n"))
+    text: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    return Secret(text)
+
+
+@contextmanager
+def _coordinator() -> Iterator[Configuration]:
+    """The coordinator's settings and database; our errors become a line and status 1."""
+    try:
+        configuration = start_django()
+        bring_tables_up_to_date(migrate=False)
+        yield configuration
+    except TripartiteError as error:
+        typer.echo(f"{error.title()}: {error.detail}", err=True)
+        raise typer.Exit(1) from error

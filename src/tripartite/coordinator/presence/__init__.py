@@ -1,0 +1,1 @@
+"""Whose agent is online: agents say so, and silence is noticed."""
