@@ -191,6 +191,20 @@ class CoordinatorClient:
             case _:
                 raise _unreadable()
 
+    # Signs of life
+
+    def heartbeat(self) -> None:
+        """Say that this agent is there. Raises an ``Unavailable`` or ``CoordinatorRefused``."""
+        self._post("/api/agent/heartbeat", {}, key="")
+
+    def answer_retry(self, number: int, result: str) -> None:
+        """Say what was found when an admin asked to try again; ``result`` is a short code."""
+        self._post(f"/api/recovery/{number}/answer", {"result": result}, key="")
+
+    def acknowledge(self, number: int) -> None:
+        """As the arbiter whom an admin called: say that you have heard."""
+        self._post(f"/api/recovery/{number}/acknowledge", {}, key="")
+
     # Accounts
 
     def own_account(self) -> str:
@@ -248,7 +262,9 @@ class CoordinatorClient:
         return self._answer(self._request("GET", path))
 
     def _post(self, path: str, body: Mapping[str, str], *, key: str) -> Mapping[str, Json]:
-        headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json"}
+        if key:
+            headers["Idempotency-Key"] = key
         content = json.dumps(dict(body), separators=(",", ":")).encode()
         return self._answer(self._request("POST", path, headers, content))
 

@@ -18,6 +18,7 @@ from tripartite.agent.event_stream import Batch
 from tripartite.agent.own_words import RESTORED_AT, has_gaps
 from tripartite.agent.ports import Wallets
 from tripartite.agent.reconciling import Reconciler
+from tripartite.agent.retrying import Retries
 from tripartite.agent.scheduling import Scheduler
 from tripartite.agent.wallet_book import WalletBook
 from tripartite.domain.errors import TripartiteError
@@ -158,12 +159,13 @@ class Preparing:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The threads of one agent."""
+    """The threads of one agent. Without ``retries`` it answers no admin."""
 
     desk: Desk
     reconciler: Reconciler
     scheduler: Scheduler
     preparing: Preparing
+    retries: Retries | None = None
 
     def start(self) -> None:
         """Take up everything that was left, then wait for news."""
@@ -172,7 +174,8 @@ class Engine:
         for case in journal.cases() if journal.setting(RESTORED_AT) else ():
             if has_gaps(journal, case.escrow_id):
                 self.desk.cases.mark_behind(case.escrow_id)
-        self.scheduler.start(self.reconciler.reconcile)
+        work = self.reconciler if self.retries is None else self.retries
+        self.scheduler.start(work.reconcile)
         self.scheduler.wake(journal.escrows_at_work(closed=PAID_OUT, resting=_RESTING))
         self.scheduler.wake(journal.escrows_with_unanswered())
         self.poke()
@@ -188,6 +191,8 @@ class Engine:
         moved = self.desk.cases.receive(batch.messages, cursor=batch.cursor)
         for escrow_id in batch.touched:
             self.reconciler.look_now(escrow_id)
+        if self.retries is not None:
+            self.retries.ask(batch.retries)
         self.scheduler.wake(moved | batch.touched)
 
     def poke(self) -> None:

@@ -32,11 +32,15 @@ _LONGEST_PAUSE: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events that arrived together: messages to judge, and escrows with news from the chain."""
+    """Events that arrived together: messages to judge, and escrows with news from the chain.
+
+    ``retries`` are escrows whose payout an admin wants tried again, with the number to answer to.
+    """
 
     messages: Sequence[Forwarded]
     touched: frozenset[str]
     cursor: int | None
+    retries: Sequence[tuple[str, int]] = ()
 
 
 Receive = Callable[[Batch], None]
@@ -155,6 +159,7 @@ def read_events(events: Sequence[Mapping[str, Json]], *, cursor: int | None = No
     """Events as they came, sorted into messages and hints. What we don't know is left out."""
     messages: list[Forwarded] = []
     touched: set[str] = set()
+    retries: list[tuple[str, int]] = []
     last = cursor
     for event in events:
         match event:
@@ -165,13 +170,16 @@ def read_events(events: Sequence[Mapping[str, Json]], *, cursor: int | None = No
         match kind, event.get("data"):
             case "MessageRelayed", {"position": int(position), "envelope": str(text)}:
                 messages.append(Forwarded(escrow_id, position, text))
+            case "TransactionRetryRequested", {"action_id": int(number)}:
+                retries.append((escrow_id, number))
+                touched.add(escrow_id)
             case str(), _ if kind.startswith("Transaction"):
                 # A hint that it is worth asking one's own node now. States aren't taken from the
                 # coordinator: they follow from the messages.
                 touched.add(escrow_id)
             case _:
                 pass
-    return Batch(messages, frozenset(touched), last)
+    return Batch(messages, frozenset(touched), last, retries)
 
 
 def _frames(connection: ClientConnection) -> list[Mapping[str, Json]]:

@@ -18,11 +18,13 @@ from tripartite.agent.doctor import Finding, diagnose
 from tripartite.agent.engine import Engine, Preparing
 from tripartite.agent.event_stream import EventStream
 from tripartite.agent.examining import gather
+from tripartite.agent.heartbeat import Heartbeat
 from tripartite.agent.home import OpenHome
 from tripartite.agent.intake import CURSOR, Cases
 from tripartite.agent.journal import StoredCase
 from tripartite.agent.ports import AtBoundary, pass_through
 from tripartite.agent.reconciling import Reconciler
+from tripartite.agent.retrying import Retries
 from tripartite.agent.scheduling import Scheduler
 from tripartite.agent.wallet_book import WalletBook
 from tripartite.agent.wallets.pool import DEFAULT_SLOTS, WalletPool
@@ -164,6 +166,9 @@ class Party:
         )
         stack.callback(stream.stop)
         stream.start()
+        heartbeat = Heartbeat(client.heartbeat, failed=self._fail)
+        stack.callback(heartbeat.stop)
+        heartbeat.start()
         self._listen_for_pokes(stack)
 
     def _make_engine(self, pool: WalletPool, node: Monerod, client: CoordinatorClient) -> Engine:
@@ -198,7 +203,11 @@ class Party:
             )
             return diagnose(facts)
 
-        return Engine(desk, Reconciler(desk, doctor=doctor), scheduler, preparing)
+        reconciler = Reconciler(desk, doctor=doctor)
+        retries = Retries(
+            reconciler, case=desk.cases.get, doctor=doctor, answer=client.answer_retry
+        )
+        return Engine(desk, reconciler, scheduler, preparing, retries)
 
     def _listen_for_pokes(self, stack: ExitStack) -> None:
         listener = self._opened.home.listen()

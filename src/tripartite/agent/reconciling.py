@@ -101,6 +101,11 @@ class Reconciler:
         """Don't wait for the next look at the chain."""
         self._looks.pop(escrow_id, None)
 
+    def try_again(self, escrow_id: str) -> None:
+        """Forget what failed before and how long to wait for it."""
+        for kept in (self._looks, self._stalls, self._failures):
+            kept.pop(escrow_id, None)
+
     def reconcile(self, escrow_id: str) -> float | None:
         """Do what is to be done; seconds until it should be called again, None if news will come.
 
