@@ -119,6 +119,17 @@ MATRIX: Mapping[tuple[str, str], tuple[Callable[[Scene], Answer], tuple[int, ...
         anybody("/api/recovery/1/answer", {"result": "own_turn"}),
         (404, 404, 404, 404, 401),
     ),
+    ("get", "/api/recovery/panels"): (get("/api/recovery/panels"), WITH_TOKEN),
+    ("post", "/api/recovery/panels/{panel_id}/votes"): (
+        anybody("/api/recovery/panels/1/votes", {"vote": "x"}),
+        (404, 404, 404, 404, 401),
+    ),
+    ("get", "/api/arbiters"): (get("/api/arbiters"), WITH_TOKEN),
+    # No arbiter is online here; who asks doesn't matter.
+    ("post", "/api/arbiters/assignment"): (
+        anybody("/api/arbiters/assignment", {"other": "vendor"}),
+        (503, 503, 503, 503, 401),
+    ),
     ("get", "/api/events"): (get("/api/events"), WITH_TOKEN),
     ("get", "/api/network"): (get("/api/network"), OPEN),
 }

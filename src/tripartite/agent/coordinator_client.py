@@ -205,6 +205,20 @@ class CoordinatorClient:
         """As the arbiter whom an admin called: say that you have heard."""
         self._post(f"/api/recovery/{number}/acknowledge", {}, key="")
 
+    def panels(self) -> Sequence[Json]:
+        """The panels that this account sits on, as they came."""
+        match self._get("/api/recovery/panels"):
+            case {"panels": list(panels)}:
+                return panels
+            case _:
+                raise _unreadable()
+
+    def vote(self, panel: int, text: str) -> Mapping[str, Json]:
+        """Send a signed vote; the panel after it."""
+        return self._post(
+            f"/api/recovery/panels/{panel}/votes", {"vote": text}, key=digest(text.encode())
+        )
+
     # Accounts
 
     def own_account(self) -> str:

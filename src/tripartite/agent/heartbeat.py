@@ -26,6 +26,7 @@ class Heartbeat:
         self._beat = beat
         self._failed = failed
         self._every = every
+        self._log = structlog.get_logger()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._speak_up, name="heartbeat", daemon=True)
 
@@ -39,16 +40,15 @@ class Heartbeat:
         self._thread.join(10.0)
 
     def _speak_up(self) -> None:
-        log = structlog.get_logger()
         try:
             while not self._stopping.is_set():
                 try:
                     self._beat()
                 except (Unavailable, Refused) as error:
                     # An older coordinator doesn't know heartbeats; nothing else depends on them.
-                    log.info("heartbeat_unheard", code=error.code)
+                    self._log.info("heartbeat_unheard", code=error.code)
                 self._stopping.wait(self._every)
         except BaseException as error:
-            log.error("heartbeat_bug", error=type(error).__name__)
+            self._log.error("heartbeat_bug", error=type(error).__name__)
             self._failed(error)
             raise

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from tripartite.cli import agent_endings, agent_offline
+from tripartite.cli import agent_endings, agent_offline, agent_panels
 from tripartite.cli.agent_home import (
     EscrowId,
     Expect,
@@ -287,3 +287,4 @@ def _meet(
 # Their commands stand beside ours.
 app.add_typer(agent_endings.app)
 app.add_typer(agent_offline.app)
+app.add_typer(agent_panels.app)

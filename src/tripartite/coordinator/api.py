@@ -11,6 +11,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
 from tripartite.coordinator.accounts.api import router as accounts
+from tripartite.coordinator.arbiters.api import router as arbiters
 from tripartite.coordinator.authentication import Bearer
 from tripartite.coordinator.escrows.api import router as escrows
 from tripartite.coordinator.events.api import router as events
@@ -38,6 +39,7 @@ api.add_router("/escrow", relay)
 api.add_router("/events", events)
 api.add_router("/admin/recovery", recovery)
 api.add_router("/recovery", recovery_of_parties)
+api.add_router("/arbiters", arbiters)
 api.add_router("", presence)
 api.add_router("", operation)
 

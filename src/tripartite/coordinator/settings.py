@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "tripartite.coordinator.work",
     "tripartite.coordinator.watch",
     "tripartite.coordinator.presence",
+    "tripartite.coordinator.arbiters",
     "tripartite.coordinator.recovery",
     "tripartite.coordinator.ops",
 ]

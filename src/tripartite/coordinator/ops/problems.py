@@ -22,6 +22,7 @@ STATUS: Final[Mapping[str, int]] = {
     "role_not_yours": 403,
     "account_unknown": 404,
     "escrow_unknown": 404,
+    "panel_unknown": 404,
     "recovery_action_unknown": 404,
     "token_unknown": 404,
     "already_paired": 409,
@@ -30,6 +31,8 @@ STATUS: Final[Mapping[str, int]] = {
     "move_not_open": 409,
     "name_taken": 409,
     "not_your_move": 409,
+    "panel_too_small": 409,
+    "voted_already": 409,
     "body_too_large": 413,
     "content_type_unknown": 415,
 }

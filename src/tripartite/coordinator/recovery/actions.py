@@ -19,6 +19,7 @@ from tripartite.coordinator.recovery.errors import NotStuck, RecoveryActionUnkno
 from tripartite.coordinator.recovery.incidents import accounts_of, open_incident
 from tripartite.coordinator.recovery.keys import deadline_key
 from tripartite.coordinator.recovery.models import Action, Incident, Outcome
+from tripartite.coordinator.recovery.panels import open_panel
 from tripartite.coordinator.recovery.retrying import Part
 from tripartite.coordinator.storing import now, rfc3339, write_transaction
 from tripartite.coordinator.watch.node import OwnNode
@@ -56,7 +57,7 @@ Remember = Callable[[int], None]
 def take(wish: Wish, *, own: OwnNode, investigated: timedelta, remember: Remember) -> Action:
     """Do it. ``remember`` is told the action's id inside the transaction that stores it.
 
-    Raises ``EscrowUnknown``, ``NotStuck``.
+    Raises ``EscrowUnknown``, ``NotStuck``, ``PanelTooSmall``.
     """
     at = now()
     with write_transaction():
@@ -75,7 +76,9 @@ def take(wish: Wish, *, own: OwnNode, investigated: timedelta, remember: Remembe
                 told += _contact_arbiter(action, record, at=at)
             case Kind.MARK_INVESTIGATED:
                 _quiet(incident, until=at + investigated)
-            case Kind.RETRY_TRANSACTION | Kind.ESCALATE_GOVERNANCE:
+            case Kind.ESCALATE_GOVERNANCE:
+                told += open_panel(action, record, at=at)
+            case Kind.RETRY_TRANSACTION:
                 pass
         remember(action.pk)
         append(told, at=at)

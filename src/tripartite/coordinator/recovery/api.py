@@ -12,7 +12,7 @@ from pydantic import Field
 from tripartite.coordinator.admins import require_admin
 from tripartite.coordinator.authentication import ApiRequest
 from tripartite.coordinator.ops.idempotency import once
-from tripartite.coordinator.recovery import actions, cases
+from tripartite.coordinator.recovery import actions, cases, panels
 from tripartite.coordinator.recovery.actions import Kind, Wish
 from tripartite.coordinator.recovery.models import Action
 from tripartite.coordinator.recovery.reading import LONGEST, SHORTEST
@@ -59,6 +59,24 @@ class ActionShown(Body):
     report: list[PartShown]
 
 
+class VoteShown(Body):
+    """A member of a panel and, once given, their signed vote."""
+
+    member: str
+    fingerprint: str
+    choice: str | None
+    envelope: str | None
+
+
+class PanelShown(Body):
+    """What a panel was asked, word for word, and what it said."""
+
+    panel: int
+    question: str
+    recommendation: str | None
+    votes: list[VoteShown]
+
+
 class Case(Body):
     """One escrow that a person has to look at; ``amount`` is piconero as text."""
 
@@ -72,6 +90,7 @@ class Case(Body):
     amount: str
     parties: dict[str, str]
     waiting_on: list[Waiting]
+    panels: list[PanelShown]
     actions: list[ActionShown]
 
 
@@ -160,6 +179,30 @@ def acknowledge(request: ApiRequest, action_id: int) -> object:
 def answer_retry(request: ApiRequest, action_id: int, body: Answer) -> object:
     """As an agent that was asked to try again: say what it found."""
     return _note(request, action_id, body.result)
+
+
+class Panels(Body):
+    """The panels that the caller sits on."""
+
+    panels: list[PanelShown]
+
+
+class NewVote(Body):
+    """A signed vote (``protocol.vote``)."""
+
+    vote: Annotated[str, Field(max_length=4_096)]
+
+
+@parties.get("/panels", response=Panels)
+def list_panels(request: ApiRequest) -> object:
+    """As an arbiter: the stuck escrows that you were asked about."""
+    return {"panels": panels.panels_of(request.auth)}
+
+
+@parties.post("/panels/{panel_id}/votes", response=PanelShown)
+def cast_vote(request: ApiRequest, panel_id: int, body: NewVote) -> object:
+    """As a member of a panel: vote. It recommends, and moves no money."""
+    return panels.vote(request.auth, panel_id, body.vote)
 
 
 def _note(request: ApiRequest, action_id: int, result: str) -> object:

@@ -10,7 +10,8 @@ from typing import Final
 
 from tripartite.coordinator.escrows.models import Escrow, Participant
 from tripartite.coordinator.escrows.storage import record_of
-from tripartite.coordinator.recovery.models import Action, Incident, Standing
+from tripartite.coordinator.recovery import panels
+from tripartite.coordinator.recovery.models import Action, Incident, Panel, Standing
 from tripartite.coordinator.recovery.telling import responsible
 from tripartite.coordinator.storing import now
 from tripartite.domain.deadlines import Stage, hours_stuck
@@ -59,6 +60,10 @@ def _case(escrow_id: str, since: datetime) -> Mapping[str, object]:
         "amount": str(row.amount),
         "parties": {role.value: parties[role.value] for role in Role},
         "waiting_on": [{"role": role.value, "what": what} for role, what in responsible(record)],
+        "panels": [
+            panels.shown(one)
+            for one in Panel.objects.filter(action__incident=incident).order_by("pk")
+        ],
         "actions": [] if incident is None else [shown_action(one) for one in _actions(incident)],
     }
 

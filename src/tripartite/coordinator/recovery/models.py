@@ -86,3 +86,26 @@ class Outcome(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["action", "who"], name="one_outcome_per_part"),
         )
+
+
+class Panel(models.Model):
+    """The arbiters who were asked about an incident."""
+
+    action = models.OneToOneField(
+        Action, on_delete=models.PROTECT, primary_key=True, related_name="panel"
+    )
+    question = models.TextField()  # JSON, word for word as asked; votes name its hash
+    recommendation = models.CharField(max_length=32, default="")
+
+
+class Seat(models.Model):
+    """One member of a panel and, once given, the signed vote."""
+
+    panel = models.ForeignKey(Panel, on_delete=models.PROTECT, related_name="seats")
+    account = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    choice = models.CharField(max_length=32, default="")
+    envelope = models.TextField(default="")
+    voted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["panel", "account"], name="one_seat_each"),)

@@ -1,0 +1,1 @@
+"""Arbiters as accounts with a role, and whose turn it is."""
