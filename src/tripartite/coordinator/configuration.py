@@ -104,6 +104,19 @@ SETTINGS: Final = (
         "Bring the database's tables up to date at start. `auto`: SQLite yes, PostgreSQL no "
         "(run `tripartite serve --migrate-only` once per release instead).",
     ),
+    Setting("METRICS_HOST", "address", "127.0.0.1", "Address to answer Prometheus on."),
+    Setting(
+        "METRICS_PORT",
+        "port",
+        "8701",
+        "Port to answer Prometheus on (`/metrics`, `/healthz`, `/readyz`). 0: don't.",
+    ),
+    Setting(
+        "LOG_DIR",
+        "path",
+        "",
+        "Directory for log files, one a day, kept for 7 days. Without it logs go to stderr.",
+    ),
     Setting(
         "LOG_LEVEL", "debug | info | warning | error", "info", "Least serious log line to print."
     ),
@@ -142,6 +155,9 @@ class Configuration:
     watch_seconds: float
     threads: int
     migrate_at_start: bool
+    metrics_host: str
+    metrics_port: int
+    log_dir: Path | None
     log_level: str
 
 
@@ -191,6 +207,9 @@ def read_configuration(environment: Mapping[str, str] | None = None) -> Configur
         watch_seconds=_seconds(text("WATCH_SECONDS"), name="WATCH_SECONDS"),
         threads=_whole(text("THREADS"), name="THREADS", least=1, most=256),
         migrate_at_start=migrate == "yes" or (migrate == "auto" and database.engine == "sqlite"),
+        metrics_host=text("METRICS_HOST"),
+        metrics_port=_whole(text("METRICS_PORT"), name="METRICS_PORT", least=0, most=65_535),
+        log_dir=Path(text("LOG_DIR")).expanduser().absolute() if text("LOG_DIR") else None,
         log_level=_choice(
             text("LOG_LEVEL"), ("debug", "info", "warning", "error"), name="LOG_LEVEL"
         ),

@@ -26,6 +26,9 @@ from granian.server.embed import Server
 from tripartite.coordinator.configuration import Configuration
 from tripartite.coordinator.events.gateway import Gateway
 from tripartite.coordinator.events.tail import Tail
+from tripartite.coordinator.ops.auditing import AUDIT_KEY, audit_on
+from tripartite.coordinator.ops.health import PULSE_KEY, pulse
+from tripartite.coordinator.ops.metrics.reporting import Reporter
 from tripartite.coordinator.server import Application, request_threads
 from tripartite.coordinator.storing import now, write_transaction
 from tripartite.coordinator.watch.keys import PAYOUT
@@ -120,11 +123,13 @@ async def _run(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as stack:
+        reporter = Reporter(configuration)
+        _run_thread(stack, "metrics", reporter.run, reporter.stop)
         if Part.WORK in parts:
             own = OwnNode.of(configuration)
             stack.callback(own.close)
             runner = Runner(handlers(configuration, own))
-            await loop.run_in_executor(None, _wake_node)
+            await loop.run_in_executor(None, _wake_all)
             _run_thread(stack, "work", runner.run, runner.stop)
         url = "work"
         if parts & {Part.HTTP, Part.EVENTS}:
@@ -195,6 +200,8 @@ def handlers(configuration: Configuration, own: OwnNode) -> Mapping[str, Handler
     """Who does which work, by the beginning of its key."""
     return {
         NODE_KEY: watch_node(own),
+        PULSE_KEY: pulse,
+        AUDIT_KEY: audit_on,
         PAYOUT: watch_payouts(
             own,
             required=configuration.confirmations,
@@ -203,9 +210,11 @@ def handlers(configuration: Configuration, own: OwnNode) -> Mapping[str, Handler
     }
 
 
-def _wake_node() -> None:
+def _wake_all() -> None:
+    """What is always to be done, by whichever node comes to it."""
     with write_transaction():
-        wake(NODE_KEY, at=now())
+        for key in (NODE_KEY, PULSE_KEY, AUDIT_KEY):
+            wake(key, at=now())
 
 
 def _run_thread(

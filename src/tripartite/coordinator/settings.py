@@ -28,9 +28,11 @@ INSTALLED_APPS = [
     "tripartite.coordinator.work",
     "tripartite.coordinator.watch",
     "tripartite.coordinator.ops",
+    "tripartite.coordinator.ops.metrics.apps.MetricsConfig",
 ]
 
 MIDDLEWARE = [
+    "tripartite.coordinator.ops.metrics.requests.count_requests",
     "tripartite.coordinator.ops.http.answer_with_problems",
     "django.middleware.security.SecurityMiddleware",
 ]
