@@ -18,6 +18,6 @@ application = get_wsgi_application()
 
 def make_application() -> WSGIHandler:
     """The application for a process that is ours alone: it logs as ``serve`` does."""
-    configure_logging(settings.COORDINATOR.log_level)
+    configure_logging(settings.COORDINATOR)
     report_in_background(settings.COORDINATOR)
     return application
