@@ -1,4 +1,4 @@
-"""Write the pages of ``docs/`` that are drawn from the code, or say which are stale.
+"""Write what is drawn from the code (pages of ``docs/``, a dashboard), or say what is stale.
 
     python scripts/generate_docs.py            write them
     python scripts/generate_docs.py --check    exit 1 when one differs from the code
@@ -244,10 +244,20 @@ def _bounds(metric: Metric) -> str:
     return f"Buckets up to {', '.join(f'{bound:g}' for bound in metric.buckets)} s."
 
 
+def _dashboard() -> str:
+    # Run as a script, Python finds only what stands beside this file.
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    from scripts import dashboard  # noqa: PLC0415 — see above
+
+    return dashboard.draw()
+
+
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/errors.md": _errors_page,
     "docs/lifecycle.md": _lifecycle_page,
     "docs/metrics.md": _metrics_page,
+    "deploy/grafana/grafana-dashboard.json": _dashboard,
 }
 
 
