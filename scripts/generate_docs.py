@@ -1,4 +1,4 @@
-"""Write the pages of ``docs/`` that are drawn from the code, or say which are stale.
+"""Write what is drawn from the code (pages of ``docs/``, a dashboard), or say what is stale.
 
     python scripts/generate_docs.py            write them
     python scripts/generate_docs.py --check    exit 1 when one differs from the code
@@ -25,6 +25,8 @@ from typing import Final
 import django
 
 import tripartite
+from tripartite.coordinator.ops.metrics import catalogue
+from tripartite.coordinator.ops.metrics.catalogue import Metric, Source
 from tripartite.domain import errors, lifecycle
 from tripartite.domain.lifecycle import Effect, Row, State, Teller
 from tripartite.domain.parties import Role
@@ -188,9 +190,74 @@ def _errors_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def _metrics_page() -> str:
+    def rows(metrics: Iterable[Metric]) -> list[str]:
+        return _table(
+            ["name", "type", "labels", "what", "whose"],
+            (
+                [
+                    f"`{row.name}`",
+                    row.kind.value,
+                    _codes(row.labels),
+                    " ".join(filter(None, (_sentence(row.help), row.meaning, _bounds(row)))),
+                    row.source.value,
+                ]
+                for row in metrics
+            ),
+        )
+
+    sources = [f"- `{Source[name]}`: {text}" for name, text in _member_docs(Source).items()]
+    return "\n".join(
+        [
+            "# Metrics",
+            "",
+            NOTICE.format(source="`src/tripartite/coordinator/ops/metrics/catalogue.py`"),
+            "`GET /metrics` on `TRIPARTITE_METRICS_HOST`:`TRIPARTITE_METRICS_PORT` gives these in",
+            "Prometheus' text format. [Monitoring](guides/monitoring.md) says how to use them.",
+            "",
+            "No label and no value is a person, an escrow, an address, a transaction, an amount or",
+            "an onion name. States are those of [the lifecycle](lifecycle.md).",
+            "",
+            "## Of the requirement document",
+            "",
+            *rows(catalogue.OF_THE_SPEC),
+            "",
+            "## Others",
+            "",
+            *rows(catalogue.OURS),
+            "",
+            "Whose a figure is:",
+            "",
+            *sources,
+            "",
+        ]
+    )
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."
+
+
+def _bounds(metric: Metric) -> str:
+    if not metric.buckets:
+        return ""
+    return f"Buckets up to {', '.join(f'{bound:g}' for bound in metric.buckets)} s."
+
+
+def _dashboard() -> str:
+    # Run as a script, Python finds only what stands beside this file.
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    from scripts import dashboard  # noqa: PLC0415 — see above
+
+    return dashboard.draw()
+
+
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/errors.md": _errors_page,
     "docs/lifecycle.md": _lifecycle_page,
+    "docs/metrics.md": _metrics_page,
+    "deploy/grafana/grafana-dashboard.json": _dashboard,
 }
 
 

@@ -21,6 +21,7 @@ class Served:
     process: subprocess.Popen[str]
     url: str
     log: Path
+    metrics: str
 
     @property
     def websocket(self) -> str:
@@ -45,6 +46,7 @@ def served(home: Path, *arguments: str, **settings: str) -> Iterator[Served]:
         "TRIPARTITE_DATA_DIR": str(home),
         "TRIPARTITE_NETWORK": "regtest",
         "TRIPARTITE_PORT": str(free_port()),
+        "TRIPARTITE_METRICS_PORT": str(free_port()),
         **{f"TRIPARTITE_{name}": value for name, value in settings.items()},
     }
     log = home / "log"
@@ -60,7 +62,8 @@ def served(home: Path, *arguments: str, **settings: str) -> Iterator[Served]:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line.startswith("ready "), log.read_text()
-        yield Served(process, line.split()[1], log)
+        metrics = f"http://127.0.0.1:{environment['TRIPARTITE_METRICS_PORT']}"
+        yield Served(process, line.split()[1], log, metrics)
     finally:
         process.terminate()
         assert process.wait(timeout=30) == 0, log.read_text()

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import gc
-import logging
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Final, TextIO
-
-import structlog
+from typing import ClassVar, Final
 
 from tripartite.agent.desk import Pace
 from tripartite.agent.home import OpenHome
@@ -20,6 +16,8 @@ from tripartite.agent.party import Party, RunOptions
 from tripartite.agent.wallets.records import Endpoint, Node
 from tripartite.domain.errors import Refused
 from tripartite.domain.secrets import Secret
+from tripartite.logs import lines
+from tripartite.logs.daily import DailyFile
 from tripartite.monero.connection import Login
 
 # Looking for cycles among all objects takes 13 ms, on busy cores 35 ms, in which no thread of this
@@ -92,24 +90,18 @@ def spare_collections() -> None:
     gc.set_threshold(_GC_AFTER)
 
 
-def log_to(file: Path | None) -> None:
-    """JSON lines: kinds, rounds, codes and durations; no ids, addresses, keys, tokens, messages."""
-    stream: TextIO = sys.stderr
+def log_to(file: Path | None, directory: Path | None = None) -> None:
+    """JSON lines: kinds, rounds, codes and durations; no ids, addresses, keys, tokens, messages.
+
+    To ``file``, or to one file a day in ``directory``, kept for a week, or else to stderr.
+    """
+    sink: lines.Sink | None = None
     if file is not None:
         file.touch(mode=0o600)
-        stream = file.open("a", buffering=1)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(stream),
-        cache_logger_on_first_use=True,
-    )
-    # httpx2 logs whole addresses of requests, which hold escrow ids.
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
+        sink = file.open("a", buffering=1)
+    elif directory is not None:
+        sink = DailyFile(directory, "agent")
+    lines.configure("info", sink)
 
 
 def read_login(file: Path | None) -> Login | None:

@@ -128,6 +128,9 @@ def run(
         float, typer.Option(min=0.1, help="Between looks at money that is there.")
     ] = 300.0,
     log_file: Annotated[Path | None, typer.Option(help="Log here, not to stderr.")] = None,
+    log_dir: Annotated[
+        Path | None, typer.Option(help="Log here, a file a day, kept for 7 days.")
+    ] = None,
 ) -> None:
     """Run the agent until SIGTERM or Ctrl-C. Prints "ready" once it works.
 
@@ -137,7 +140,7 @@ def run(
         from tripartite.agent import running  # noqa: PLC0415 — see the module's docstring
 
         opened = open_party(home, passphrase_file, key_file)
-        running.log_to(log_file)
+        running.log_to(log_file, log_dir)
         in_order = running.run(
             opened,
             running.options(

@@ -32,7 +32,7 @@ def serve(
     """Run the coordinator: API, WebSocket and background work on one port.
 
     Settings come from TRIPARTITE_… environment variables; see the operator's guide. Prints one
-    line with its address when it is ready; logs go to stderr as JSON.
+    line with its address when it is ready; logs go to stderr, or to files in LOG_DIR, as JSON.
     """
     unknown = set(only or ()) - set(PARTS)
     if unknown:
@@ -43,7 +43,7 @@ def serve(
         os.environ[PREFIX + "PORT"] = str(port)
     try:
         configuration = start_django()
-        configure_logging(configuration.log_level)
+        configure_logging(configuration)
         bring_tables_up_to_date(migrate=migrate_only or configuration.migrate_at_start)
         if migrate_only:
             return

@@ -131,6 +131,19 @@ SETTINGS: Final = (
         "Bring the database's tables up to date at start. `auto`: SQLite yes, PostgreSQL no "
         "(run `tripartite serve --migrate-only` once per release instead).",
     ),
+    Setting("METRICS_HOST", "address", "127.0.0.1", "Address to answer Prometheus on."),
+    Setting(
+        "METRICS_PORT",
+        "port",
+        "8701",
+        "Port to answer Prometheus on (`/metrics`, `/healthz`, `/readyz`). 0: don't.",
+    ),
+    Setting(
+        "LOG_DIR",
+        "path",
+        "",
+        "Directory for log files, one a day, kept for 7 days. Without it logs go to stderr.",
+    ),
     Setting(
         "LOG_LEVEL", "debug | info | warning | error", "info", "Least serious log line to print."
     ),
@@ -172,6 +185,9 @@ class Configuration:
     agent_patience: timedelta
     threads: int
     migrate_at_start: bool
+    metrics_host: str
+    metrics_port: int
+    log_dir: Path | None
     log_level: str
 
 
@@ -226,6 +242,9 @@ def read_configuration(environment: Mapping[str, str] | None = None) -> Configur
         ),
         threads=_whole(text("THREADS"), name="THREADS", least=1, most=256),
         migrate_at_start=migrate == "yes" or (migrate == "auto" and database.engine == "sqlite"),
+        metrics_host=text("METRICS_HOST"),
+        metrics_port=_whole(text("METRICS_PORT"), name="METRICS_PORT", least=0, most=65_535),
+        log_dir=Path(text("LOG_DIR")).expanduser().absolute() if text("LOG_DIR") else None,
         log_level=_choice(
             text("LOG_LEVEL"), ("debug", "info", "warning", "error"), name="LOG_LEVEL"
         ),

@@ -27,6 +27,9 @@ from tripartite.coordinator.configuration import Configuration
 from tripartite.coordinator.events.following import Nudge
 from tripartite.coordinator.events.gateway import Gateway
 from tripartite.coordinator.events.tail import Tail
+from tripartite.coordinator.ops.auditing import AUDIT_KEY, audit_on
+from tripartite.coordinator.ops.health import PULSE_KEY, pulse
+from tripartite.coordinator.ops.metrics.reporting import Reporter
 from tripartite.coordinator.presence.watching import PRESENCE, watch_presence
 from tripartite.coordinator.recovery.incidents import follow_log, watch_deadlines
 from tripartite.coordinator.recovery.keys import DEADLINE, FOLLOW
@@ -128,6 +131,8 @@ async def _run(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as stack:
+        reporter = Reporter(configuration)
+        _run_thread(stack, "metrics", reporter.run, reporter.stop)
         if Part.WORK in parts:
             own = OwnNode.of(configuration)
             stack.callback(own.close)
@@ -205,6 +210,8 @@ def handlers(configuration: Configuration, own: OwnNode) -> Mapping[str, Handler
     """Who does which work, by the beginning of its key."""
     return {
         NODE_KEY: watch_node(own),
+        PULSE_KEY: pulse,
+        AUDIT_KEY: audit_on,
         PAYOUT: watch_payouts(
             own,
             required=configuration.confirmations,
@@ -217,8 +224,9 @@ def handlers(configuration: Configuration, own: OwnNode) -> Mapping[str, Handler
 
 
 def _wake_at_start() -> None:
+    """What is always to be done, by whichever node comes to it."""
     with write_transaction():
-        for key in (NODE_KEY, *FOLLOWERS):
+        for key in (NODE_KEY, PULSE_KEY, AUDIT_KEY, *FOLLOWERS):
             wake(key, at=now())
 
 

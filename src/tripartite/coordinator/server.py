@@ -20,6 +20,7 @@ from django.http import HttpResponse
 from tripartite.coordinator.accounts.tokens import TokenInvalid
 from tripartite.coordinator.events.gateway import PATH, Gateway, Socket, cursor_in
 from tripartite.coordinator.ops.http import MAX_BODY_BYTES, BodyTooLarge
+from tripartite.coordinator.ops.metrics.requests import count_too_large
 from tripartite.coordinator.ops.problems import http_problem, problem_of
 
 _PATIENCE: Final = 16 * MAX_BODY_BYTES
@@ -100,6 +101,7 @@ class Application:
         else:
             body = await _body(scope, exchange)
             if body is None:
+                count_too_large(scope.method)
                 limit = BodyTooLarge(f"Send at most {MAX_BODY_BYTES} bytes.", limit=MAX_BODY_BYTES)
                 status, headers, payload = _flat(problem_of(limit))
             else:

@@ -31,9 +31,11 @@ INSTALLED_APPS = [
     "tripartite.coordinator.arbiters",
     "tripartite.coordinator.recovery",
     "tripartite.coordinator.ops",
+    "tripartite.coordinator.ops.metrics.apps.MetricsConfig",
 ]
 
 MIDDLEWARE = [
+    "tripartite.coordinator.ops.metrics.requests.count_requests",
     "tripartite.coordinator.ops.http.answer_with_problems",
     "django.middleware.security.SecurityMiddleware",
 ]

@@ -5,5 +5,10 @@ from __future__ import annotations
 from django.urls import path
 
 from tripartite.coordinator.api import api
+from tripartite.coordinator.ops import health
 
-urlpatterns = [path("api/", api.urls)]
+urlpatterns = [
+    path("api/", api.urls),
+    path("healthz", health.show_alive),
+    path("readyz", health.show_ready),
+]

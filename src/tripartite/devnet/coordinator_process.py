@@ -39,6 +39,7 @@ class CoordinatorProcess:
         self._database_url = database_url
         self._public_name = public_name
         self._port = 0
+        self._metrics_port = free_port()
         self._daemon: Supervised | None = None
 
     @property
@@ -50,6 +51,11 @@ class CoordinatorProcess:
     def origin(self) -> str:
         """How agents call it."""
         return f"http://{self._public_name}:{self._port}"
+
+    @property
+    def metrics_url(self) -> str:
+        """Where it answers Prometheus."""
+        return f"http://127.0.0.1:{self._metrics_port}"
 
     @property
     def database(self) -> Path:
@@ -103,6 +109,7 @@ class CoordinatorProcess:
             "TRIPARTITE_NETWORK": Network.REGTEST.value,
             "TRIPARTITE_HOST": "127.0.0.1",
             "TRIPARTITE_PORT": str(self._port),
+            "TRIPARTITE_METRICS_PORT": str(self._metrics_port),
             "TRIPARTITE_PUBLIC_ORIGIN": self.origin,
             "TRIPARTITE_MONEROD_URL": self._node_url,
             # Blocks come in bursts here; nobody wants to wait five seconds for each look.

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.db import models
 
-from tripartite.domain.lifecycle import State
+from tripartite.domain.lifecycle import PAYOUT_STATES, State
 from tripartite.domain.parties import Role
+
+AWAITED: Final = (*PAYOUT_STATES, State.DISPUTED)
+"""States that somebody is alarmed about when nothing happens in them."""
 
 
 class PiconeroField(models.CharField):  # type: ignore[type-arg]  # not generic while running
@@ -44,7 +49,15 @@ class Escrow(models.Model):
     changed_at = models.DateTimeField()
 
     class Meta:
-        indexes = (models.Index(fields=["created_at", "escrow_id"], name="escrows_by_age"),)
+        indexes = (
+            models.Index(fields=["created_at", "escrow_id"], name="escrows_by_age"),
+            # Few rows, however many escrows there are: looked through at every scrape.
+            models.Index(
+                fields=["changed_at", "state"],
+                name="escrows_awaited",
+                condition=models.Q(state__in=[state.value for state in AWAITED]),
+            ),
+        )
         constraints = (
             models.CheckConstraint(
                 name="escrow_state_is_in_the_lifecycle",

@@ -30,6 +30,36 @@ class Verified:
     hash: str
 
 
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far a check in parts has come; ``hash`` is that of event ``cursor``."""
+
+    cursor: int
+    hash: str
+    at_end: bool
+
+
+def verify_part(after: int, before: str, *, most: int) -> Reached:
+    """Check up to ``most`` events that follow event ``after``, whose hash is ``before``.
+
+    Takes no lock: what stood in the log when it began can't change any more. Raises
+    ``LogAltered``.
+    """
+    # The head first: whatever is at or before it must be there.
+    end, end_hash = _head()
+    if end < after:
+        raise LogAltered(f"The log ended at event {after} and now at {end}.", cursor=end)
+    last = after
+    for link, stored, envelope in _rows(after=after, until=min(end, after + most)):
+        before = _check_link(link, stored, envelope, last=last, before=before)
+        last = link.cursor
+    if last < min(end, after + most):
+        raise LogAltered(f"Event {last + 1} is missing.", cursor=last + 1)
+    if last == end and before != end_hash:
+        raise LogAltered(f"The log's head isn't the hash of event {end}.", cursor=end)
+    return Reached(last, before, at_end=last == end)
+
+
 def verify(*, expect: str | None = None) -> Verified:
     """Check every hash, every cursor, every stored envelope and the head row.
 
@@ -48,24 +78,10 @@ def _verify(expect: str | None) -> Verified:
     before, last = GENESIS, 0
     met = expect in (None, GENESIS)
     for link, stored, envelope in _rows():
-        if link.cursor != last + 1:
-            raise LogAltered(
-                f"Event {last + 1} is missing: restore the database from a backup and compare.",
-                cursor=last + 1,
-            )
-        before = chain_hash(before, link)
-        if before != stored:
-            raise LogAltered(
-                f"Event {link.cursor} isn't what was written: restore from a backup and compare.",
-                cursor=link.cursor,
-            )
-        _check_envelope(link, envelope)
+        before = _check_link(link, stored, envelope, last=last, before=before)
         last = link.cursor
         met = met or stored == expect
-    with connection.cursor() as sql:
-        sql.execute("SELECT cursor, hash FROM events_eventhead WHERE id = 1")
-        head = sql.fetchone()
-    if head != (last, before):
+    if _head() != (last, before):
         raise LogAltered(
             f"The log ends at event {last}, but its head says otherwise: events were cut off.",
             cursor=last,
@@ -73,6 +89,30 @@ def _verify(expect: str | None) -> Verified:
     if not met:
         raise LogAltered("The expected hash is nowhere in the log: it was written anew.")
     return Verified(events=last, hash=before)
+
+
+def _check_link(link: Link, stored: str, envelope: str | None, *, last: int, before: str) -> str:
+    """The hash of ``link``, which must follow event ``last``. Raises ``LogAltered``."""
+    if link.cursor != last + 1:
+        raise LogAltered(
+            f"Event {last + 1} is missing: restore the database from a backup and compare.",
+            cursor=last + 1,
+        )
+    this = chain_hash(before, link)
+    if this != stored:
+        raise LogAltered(
+            f"Event {link.cursor} isn't what was written: restore from a backup and compare.",
+            cursor=link.cursor,
+        )
+    _check_envelope(link, envelope)
+    return this
+
+
+def _head() -> tuple[int, str]:
+    with connection.cursor() as sql:
+        sql.execute("SELECT cursor, hash FROM events_eventhead WHERE id = 1")
+        cursor, stored = sql.fetchone()
+    return int(cursor), str(stored)
 
 
 def _check_envelope(link: Link, envelope: str | None) -> None:
@@ -87,16 +127,16 @@ def _check_envelope(link: Link, envelope: str | None) -> None:
         )
 
 
-def _rows() -> Iterator[tuple[Link, str, str | None]]:
-    after = 0
+def _rows(*, after: int = 0, until: int | None = None) -> Iterator[tuple[Link, str, str | None]]:
+    end = 2**63 - 1 if until is None else until
     while True:
         with connection.cursor() as sql:
             sql.execute(
                 "SELECT e.cursor, e.type, e.escrow_id, e.account_id, e.position, e.at, e.data,"
                 " e.hash, m.text FROM events_event e LEFT JOIN relay_message m"
                 " ON m.escrow_id = e.escrow_id AND m.position = e.position"
-                " WHERE e.cursor > %s ORDER BY e.cursor LIMIT %s",
-                [after, _PAGE],
+                " WHERE e.cursor > %s AND e.cursor <= %s ORDER BY e.cursor LIMIT %s",
+                [after, end, _PAGE],
             )
             rows = sql.fetchall()
         for *columns, stored, envelope in rows:

@@ -66,7 +66,9 @@ def check_body(length: str, content_type: str) -> None:
 
 def _log_exception(sender: object, request: HttpRequest | None = None, **_: object) -> None:
     """One line for each unexpected exception of a view: its type and place, no values."""
-    _log.exception("request_failed", path=request.path if request else "")
+    # The route's template, not the path: that may have an escrow's id in it.
+    match = None if request is None else request.resolver_match
+    _log.exception("request_failed", route="none" if match is None else match.route)
 
 
 def _reshaped(response: HttpResponseBase) -> HttpResponse:

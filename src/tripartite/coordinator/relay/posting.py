@@ -29,6 +29,7 @@ from tripartite.coordinator.events.log import (
     dispute_events,
     status_changes,
 )
+from tripartite.coordinator.ops.metrics.durations import note_durations
 from tripartite.coordinator.relay.models import Message as StoredMessage
 from tripartite.coordinator.storing import now, write_transaction
 from tripartite.coordinator.watch.keys import payout_key
@@ -156,6 +157,7 @@ def _store(seen: storage.Seen, admission: Admission, remember: Remember) -> Post
         if record.broadcasts:
             wake(payout_key(record.escrow_id), at=at)
     storage.keep(record, version=seen.version + 1)
+    note_durations(message, admission.steps, position=position, at=at)
     return posted
 
 

@@ -24,5 +24,7 @@ class NodeSighting(models.Model):
     """The latest answer of our own node. One row."""
 
     height = models.BigIntegerField()
+    target_height = models.BigIntegerField(default=0)  # 0: it knows of no higher chain
+    synchronized = models.BooleanField(default=False)
     version = models.CharField(max_length=64)
     looked_at = models.DateTimeField()

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import ClassVar, Final, Protocol, Self
 
 from tripartite.coordinator.configuration import Configuration
+from tripartite.coordinator.ops.metrics.calls import MeasuredNode, count_health_check
 from tripartite.coordinator.storing import now
 from tripartite.coordinator.watch.models import NodeSighting
 from tripartite.coordinator.work.queue import Lease, fenced
@@ -86,7 +87,7 @@ class OwnNode:
         if self._node is None:
             if self._connect is None:
                 raise NodeMissing("Set TRIPARTITE_MONEROD_URL.")
-            node = self._connect()
+            node: Node = MeasuredNode(self._connect())
             info = node.get_info()
             if info.network is not self._network:
                 node.close()
@@ -110,13 +111,21 @@ def watch_node(own: OwnNode) -> Callable[[Lease], Again | None]:
 
     def reconcile(lease: Lease) -> Again | None:
         try:
-            info = own.ask().get_info()
+            node = own.ask()
+            count_health_check()
+            info = node.get_info()
         except NodeMissing:
             return None
         with fenced(lease):
             NodeSighting.objects.update_or_create(
                 pk=1,
-                defaults={"height": info.height, "version": info.version, "looked_at": now()},
+                defaults={
+                    "height": info.height,
+                    "target_height": info.target_height,
+                    "synchronized": info.synchronized,
+                    "version": info.version,
+                    "looked_at": now(),
+                },
             )
         return Again(LOOK_EVERY)
 

@@ -1,0 +1,204 @@
+"""What the database knows about the whole coordinator: one small function for each fact.
+
+Each is one query or two that an index answers, so that a scrape costs the same with a hundred
+escrows and with a million.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from django.db import connection
+
+from tripartite.coordinator.escrows.models import AWAITED
+from tripartite.coordinator.ops.metrics.models import AuditPass
+from tripartite.coordinator.storing import now
+from tripartite.coordinator.watch.models import NodeSighting
+from tripartite.coordinator.watch.node import FRESH_FOR
+from tripartite.domain.deadlines import Durations
+from tripartite.domain.lifecycle import State
+from tripartite.domain.parties import Role
+
+BACKUP_MARK: Final = "backup-done"
+"""A file in DATA_DIR that whatever makes backups touches when one is complete."""
+
+ONLINE_FOR: Final = timedelta(minutes=5)
+MISSING_AFTER: Final = timedelta(days=1)
+
+_EVER: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_DURATIONS: Final = Durations()
+# The same words as in the partial index: only then will SQLite use it.
+_AWAITED: Final = "state IN ({})".format(", ".join(f"'{one.value}'" for one in AWAITED))
+
+
+@dataclass(frozen=True, slots=True)
+class StateCount:
+    """Escrows in a state, and how often any came into it."""
+
+    number: int
+    entered: int
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """Escrows in which nothing happens, by how long that goes.
+
+    ``stuck``: payouts silent for six hours. ``in_recovery``: what a person must take up, payouts
+    silent for 48 hours and disputes for seven days (the deadlines' last stage).
+    """
+
+    stuck: int
+    in_recovery: int
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Things that wait, and since when the oldest does, in seconds (0: nothing waits)."""
+
+    depth: int
+    oldest_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """What our own node said last. All zero if it never answered."""
+
+    reachable: bool
+    synchronized: bool
+    height: int
+    target_height: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditState:
+    """The running check of the event log; seconds are None before the first whole pass."""
+
+    intact: bool
+    checked_seconds: float | None
+
+
+def escrow_counts() -> Mapping[State, StateCount]:
+    """Every state, also those without an escrow."""
+    with connection.cursor() as sql:
+        sql.execute("SELECT state, number, entered FROM metrics_escrowcount")
+        rows = {state: StateCount(number, entered) for state, number, entered in sql.fetchall()}
+    return {state: rows.get(state.value, StateCount(0, 0)) for state in State}
+
+
+def silent_escrows() -> Silent:
+    """Escrows in which nothing has happened for too long."""
+    at = now()
+    stuck, recovery = _DURATIONS.payout[0], _DURATIONS.payout[-1]
+    with connection.cursor() as sql:
+        sql.execute(
+            "SELECT COUNT(CASE WHEN state <> 'disputed' THEN 1 END),"
+            " COUNT(CASE WHEN state <> 'disputed' AND changed_at <= %s THEN 1 END),"
+            " COUNT(CASE WHEN state = 'disputed' AND changed_at <= %s THEN 1 END)"
+            f" FROM escrows_escrow WHERE {_AWAITED} AND changed_at <= %s",
+            [_stamp(at - recovery), _stamp(at - _DURATIONS.dispute), _stamp(at - stuck)],
+        )
+        payouts, old_payouts, disputes = sql.fetchone()
+    return Silent(stuck=int(payouts), in_recovery=int(old_payouts) + int(disputes))
+
+
+def work_queue() -> Queue:
+    """Work that is due."""
+    at = now()
+    with connection.cursor() as sql:
+        sql.execute("SELECT COUNT(*), MIN(due) FROM work_workitem WHERE due <= %s", [_stamp(at)])
+        depth, oldest = sql.fetchone()
+    return Queue(int(depth), _seconds_since(oldest, at))
+
+
+def failing_work() -> int:
+    """Keys whose last look failed."""
+    with connection.cursor() as sql:
+        # A range rather than IS NOT NULL: for that, SQLite would read all that is finished, too.
+        sql.execute(
+            "SELECT COUNT(*) FROM work_workitem WHERE due > %s AND failures > 0", [_stamp(_EVER)]
+        )
+        return int(sql.fetchone()[0])
+
+
+def event_log() -> tuple[int, float | None]:
+    """How many events there are, and how old the last is in seconds; None without any."""
+    at = now()
+    with connection.cursor() as sql:
+        sql.execute(
+            "SELECT h.cursor, e.at FROM events_eventhead h"
+            " LEFT JOIN events_event e ON e.cursor = h.cursor WHERE h.id = 1"
+        )
+        cursor, last = sql.fetchone()
+    if last is None:
+        return int(cursor), None
+    return int(cursor), max(0.0, (at - datetime.fromisoformat(last)).total_seconds())
+
+
+def node_state() -> NodeState:
+    """Our own node, as the watcher last saw it."""
+    seen = NodeSighting.objects.filter(pk=1).first()
+    if seen is None:
+        return NodeState(reachable=False, synchronized=False, height=0, target_height=0)
+    fresh = seen.looked_at > now() - FRESH_FOR
+    return NodeState(
+        reachable=fresh,
+        synchronized=fresh and seen.synchronized,
+        height=seen.height,
+        target_height=max(seen.target_height, seen.height),
+    )
+
+
+def audit_state() -> AuditState:
+    """Whether the running check of the event log has found anything."""
+    row = AuditPass.objects.filter(pk=1).first()
+    if row is None:
+        return AuditState(intact=True, checked_seconds=None)
+    seconds = None if row.whole_at is None else (now() - row.whole_at).total_seconds()
+    return AuditState(row.broken_at is None, seconds)
+
+
+def backup_age(data_dir: Path) -> float:
+    """Seconds since the last backup was complete; infinite if there never was one."""
+    try:
+        made = (data_dir / BACKUP_MARK).stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")
+    return max(0.0, now().timestamp() - made)
+
+
+def agents_online() -> Mapping[Role, int]:
+    """Agents of open escrows heard of in the last minutes, by role."""
+    return dict.fromkeys(Role, 0)
+
+
+def agents_missing() -> Mapping[Role, int]:
+    """Agents of open escrows that have been silent for a day, by role."""
+    return dict.fromkeys(Role, 0)
+
+
+def webhook_deliveries() -> Mapping[str, int]:
+    """Deliveries so far, by outcome."""
+    return {"delivered": 0, "failed": 0}
+
+
+def webhook_backlog() -> Queue:
+    """Deliveries that wait for their turn, or for their next try."""
+    return Queue(0, 0.0)
+
+
+def _stamp(moment: datetime) -> str | None:
+    # Typed as text; on PostgreSQL it is the datetime itself. Either goes straight into a query.
+    return connection.ops.adapt_datetimefield_value(moment)
+
+
+def _seconds_since(moment: object, at: datetime) -> float:
+    if moment is None:
+        return 0.0
+    if isinstance(moment, str):  # an aggregate on SQLite comes back as text
+        moment = datetime.fromisoformat(moment + "+00:00")
+    assert isinstance(moment, datetime)
+    return max(0.0, (at - moment).total_seconds())
