@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "tripartite.coordinator.arbiters",
     "tripartite.coordinator.recovery",
     "tripartite.coordinator.ops",
+    "tripartite.coordinator.wallets",
 ]
 
 MIDDLEWARE = [
