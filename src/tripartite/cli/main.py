@@ -18,6 +18,7 @@ GROUPS: Final = {
 
 COMMANDS: Final = {
     "serve": "tripartite.cli.serve",
+    "attach": "tripartite.cli.attach",
     "settle": "tripartite.cli.settle",
     "demo": "tripartite.cli.demo",
 }

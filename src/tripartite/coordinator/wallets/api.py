@@ -161,7 +161,7 @@ def show_wallet_rpc(request: ApiRequest, escrow_id: str) -> object:
     }
 
 
-@router.post("/escrow/attached", response={202: Decided})
+@router.post("/attached/escrows", response={202: Decided})
 def propose_attached(request: ApiRequest, body: NewEscrow) -> Status[object]:
     """Propose an escrow with the identity that the operator holds for the caller."""
     this = once(request, request.auth.account_id)

@@ -22,11 +22,12 @@ from tripartite.domain.secrets import Secret
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Address and login of a wallet RPC; of a mapping also the wallet's own password."""
+    """Address and login of a wallet RPC; of a mapping also its first wallet and its password."""
 
     place: RpcPlace
     user: str
     password: Secret
+    wallet_name: str = ""
     wallet_password: Secret = Secret("")  # noqa: RUF009 — immutable
 
     def to_text(self) -> Secret:
@@ -35,6 +36,7 @@ class Credentials:
             "url": self.place.url,
             "user": self.user,
             "password": self.password.reveal(),
+            "wallet_name": self.wallet_name,
             "wallet_password": self.wallet_password.reveal(),
         }
         return Secret(json.dumps(fields))
@@ -50,6 +52,7 @@ class Credentials:
             read_rpc_url(fields["url"]),
             fields["user"],
             Secret(fields["password"]),
+            fields["wallet_name"],
             Secret(fields["wallet_password"]),
         )
 

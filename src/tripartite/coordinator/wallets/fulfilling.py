@@ -41,7 +41,9 @@ def pending(registration_id: str) -> WalletRegistration | None:
 def fulfil(lease: Lease, registration_id: str, wallet: NewWallet) -> None:
     """Store the mapping. Raises ``LeaseLost``."""
     row = WalletRegistration.objects.get(pk=registration_id)
-    credentials = replace(credentials_of(row), wallet_password=wallet.password)
+    credentials = replace(
+        credentials_of(row), wallet_name=wallet.wallet_id, wallet_password=wallet.password
+    )
     mapping = WalletMapping(
         id=row.id,
         escrow_id=row.escrow_id,
