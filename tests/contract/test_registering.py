@@ -164,8 +164,8 @@ def test_each_refusal_has_its_own_code_and_status(hall: Market, attach: Attach) 
 @pytest.mark.parametrize(
     ("said", "status"),
     [
-        ("wallet_rpc_unreachable", 502),
-        ("wallet_rpc_unreadable", 502),
+        ("wallet_rpc_unreachable", 503),
+        ("wallet_rpc_unreadable", 503),
         ("wallet_rpc_login_wrong", 422),
         ("wallet_rpc_of_another_network", 422),
         ("wallet_rpc_too_old", 422),

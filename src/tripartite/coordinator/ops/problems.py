@@ -32,8 +32,6 @@ STATUS: Final[Mapping[str, int]] = {
     "registration_under_way": 409,
     "wallet_rpc_already_registered": 409,
     "wallet_rpc_not_registered": 404,
-    "wallet_rpc_unreachable": 502,
-    "wallet_rpc_unreadable": 502,
     "token_unknown": 404,
     "already_paired": 409,
     "escrow_exists": 409,
