@@ -13,6 +13,7 @@ GROUPS: Final = {
     "admin": "tripartite.cli.admin",
     "agent": "tripartite.cli.agent",
     "audit": "tripartite.cli.audit",
+    "keys": "tripartite.cli.keys",
 }
 """Commands with commands of their own. The module has ``app``."""
 
