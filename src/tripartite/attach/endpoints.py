@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import ClassVar, Final
 
+from tripartite.agent.wallets.notes import Notebook
 from tripartite.agent.wallets.pool import WalletPool
 from tripartite.agent.wallets.records import Endpoint, Node
 from tripartite.attach.leases import Heartbeat, Held, boot_seconds
@@ -175,30 +176,6 @@ class Endpoints:
             for place in self._places.values():
                 place.drop()
 
-    def heavy(self, credentials: Credentials) -> AbstractContextManager[object]:
-        """Limits heavy calls to the number of cores. One behind an onion has cores of its own."""
-        return nullcontext() if credentials.place.onion else self._heavy
-
-    @contextmanager
-    def bare(self, credentials: Credentials) -> Iterator[CheckedWallet]:
-        """One connection under the lease, with nothing known of what is open.
-
-        Raises ``EndpointBusy``, and ``RpcUrlInvalid`` or ``ProxyUnsuitable``.
-        """
-        with self._seized(credentials) as place:
-            # Whatever was open is about to be closed.
-            place.drop()
-            one = _endpoint(credentials, self._onion_proxy)
-            wallet = CheckedWallet(
-                one.url,
-                one.login,
-                proxy=one.proxy,
-                timeouts=_timeouts(credentials),
-                permit=place.permit,
-            )
-            with wallet:
-                yield wallet
-
     @contextmanager
     def pool(self, credentials: Credentials) -> Iterator[WalletPool]:
         """The wallets there, under the lease.
@@ -209,6 +186,15 @@ class Endpoints:
             if place.pool is None:
                 place.pool = self._start(credentials, place)
             yield place.pool
+
+    def address_of(self, credentials: Credentials, name: str) -> str:
+        """The address that a wallet showed when it was made or opened there."""
+        address = Notebook(self._notes(credentials) / "notes").read(name).address
+        assert address is not None, "asked only after the wallet was open"
+        return address
+
+    def _notes(self, credentials: Credentials) -> Path:
+        return self._directory / credentials.place.endpoint
 
     @contextmanager
     def _seized(self, credentials: Credentials) -> Iterator[_Place]:
@@ -254,11 +240,12 @@ class Endpoints:
             return CheckedWallet(url, login, proxy=proxy, timeouts=timeouts, permit=place.permit)
 
         pool = WalletPool(
-            self._directory / credentials.place.endpoint,
+            self._notes(credentials),
             network=self._network,
             node=self._node,
             endpoints=[_endpoint(credentials, self._onion_proxy)],
-            heavy=self.heavy(credentials),
+            # One behind an onion name has cores of its own.
+            heavy=nullcontext() if credentials.place.onion else self._heavy,
             timeouts=_timeouts(credentials),
             dial=dial,
         )

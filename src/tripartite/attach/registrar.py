@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
+from tripartite.agent.wallets.records import WalletRef
 from tripartite.attach.endpoints import EndpointBusy, EndpointLost, Endpoints
 from tripartite.attach.leases import Heartbeat, boot_seconds
 from tripartite.coordinator.wallets import fulfilling, keys
@@ -21,19 +22,19 @@ from tripartite.coordinator.wallets.errors import (
 from tripartite.coordinator.wallets.fulfilling import NewWallet
 from tripartite.coordinator.work.queue import Lease, LeaseLost
 from tripartite.coordinator.work.runner import Again
-from tripartite.domain.addresses import AddressOfWrongNetwork, parse_address
+from tripartite.domain.addresses import AddressOfWrongNetwork
 from tripartite.domain.errors import Refused, TripartiteError, Unavailable
-from tripartite.domain.parties import Network
 from tripartite.domain.secrets import Secret
 from tripartite.monero.errors import RpcUnreachable, WrongCredentials
-from tripartite.monero.versions import VersionTooOld, require_supported_wallet
+from tripartite.monero.monerod import Monerod
+from tripartite.monero.versions import VersionTooOld
 
 _BUSY: Final = timedelta(seconds=0.3)
 _PASSWORD_BYTES: Final = 32
 
 
 def register(
-    endpoints: Endpoints, heartbeat: Heartbeat, network: Network
+    endpoints: Endpoints, heartbeat: Heartbeat, node: Monerod
 ) -> Callable[[Lease], Again | None]:
     """The handler for ``register:<id>``."""
 
@@ -45,8 +46,11 @@ def register(
             return None
         credentials = credentials_of(row)
         with heartbeat.keeping(lease, began=began):
+            # Our own node is asked first: if it is away, the registration waits for it, and what
+            # fails after this is the wallet RPC's.
+            node.get_info()
             try:
-                wallet = make_wallet(endpoints, credentials, network)
+                wallet = make_wallet(endpoints, credentials)
             except (EndpointBusy, EndpointLost, LeaseLost):
                 return Again(_BUSY)
             except TripartiteError as error:
@@ -58,21 +62,16 @@ def register(
     return reconcile
 
 
-def make_wallet(endpoints: Endpoints, credentials: Credentials, network: Network) -> NewWallet:
-    """A fresh wallet that stays closed.
+def make_wallet(endpoints: Endpoints, credentials: Credentials) -> NewWallet:
+    """A fresh wallet, left open for its key exchange.
 
-    A crash in the middle leaves a wallet that nobody uses; the next try makes another one.
+    A crash in the middle leaves a wallet that nobody uses; the next try makes another one. Raises
+    what the wallet-rpc answers, ``VersionTooOld``, ``AddressOfWrongNetwork``.
     """
-    name = secrets.token_hex(16)
-    password = Secret(secrets.token_urlsafe(_PASSWORD_BYTES))
-    with endpoints.bare(credentials) as rpc:
-        require_supported_wallet(network, rpc.get_version())
-        with endpoints.heavy(credentials):
-            rpc.create_wallet(name, password)
-        rpc.auto_refresh(enable=False)
-        address = rpc.get_address()
-        parse_address(address, network)
-    return NewWallet(name, password, address)
+    ref = WalletRef(secrets.token_hex(16), Secret(secrets.token_urlsafe(_PASSWORD_BYTES)))
+    with endpoints.pool(credentials) as pool:
+        pool.make(ref, at_once=True)
+        return NewWallet(ref.name, ref.password, endpoints.address_of(credentials, ref.name))
 
 
 def told(error: TripartiteError) -> Refused | Unavailable:

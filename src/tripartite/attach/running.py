@@ -86,7 +86,7 @@ def start(
     shop = Workshop(homes, endpoints, heartbeat, client, configuration.network, pace)
     handlers: dict[str, Handler] = {
         keys.IDENTITY: make_identities(homes, origin=configuration.public_origin),
-        keys.REGISTRATION: register(endpoints, heartbeat, configuration.network),
+        keys.REGISTRATION: register(endpoints, heartbeat, client),
         keys.ATTACHED: work_on(shop),
     }
     runners = [Runner(handlers, pool=keys.ATTACH, lease=lease) for _ in range(workers)]
