@@ -68,6 +68,31 @@ def pair(scene: Scene) -> Answer:
     return scene.api.post("/api/agent/pair", {"card": card})
 
 
+def register_wallet_rpc(scene: Scene) -> Answer:
+    """The owner's wallet RPC, whoever hands it in. Nobody's identity is attached here."""
+    body = {"rpc_url": "http://127.0.0.1:18083", "role": "buyer"}
+    return scene.api.post(f"/api/escrow/{scene.deal.escrow_id}/register-wallet-rpc", body)
+
+
+def propose_attached(scene: Scene) -> Answer:
+    """Terms for an agent that the operator runs, which nobody here has."""
+    body = {
+        "role": "buyer",
+        "counterparty": "vendor",
+        "arbiter": "arbiter",
+        "amount": "1",
+        "subject": "a bicycle",
+        "payout_address": "4",
+    }
+    return scene.api.post("/api/attached/escrows", body)
+
+
+def decide(scene: Scene) -> Answer:
+    """A click, where only agents at home decide."""
+    path = f"/api/escrow/{scene.deal.escrow_id}/decisions"
+    return scene.api.post(path, {"decision": "cancel"})
+
+
 def get(path: str) -> Callable[[Scene], Answer]:
     return lambda scene: scene.api.get(path.format(escrow_id=scene.deal.escrow_id))
 
@@ -129,6 +154,21 @@ MATRIX: Mapping[tuple[str, str], tuple[Callable[[Scene], Answer], tuple[int, ...
     ("post", "/api/arbiters/assignment"): (
         anybody("/api/arbiters/assignment", {"other": "vendor"}),
         (503, 503, 503, 503, 401),
+    ("post", "/api/agent/attach"): (anybody("/api/agent/attach", {}), (409, 409, 409, 409, 401)),
+    ("post", "/api/attached/escrows"): (propose_attached, (409, 409, 409, 409, 401)),
+    ("post", "/api/escrow/{escrow_id}/register-wallet-rpc"): (
+        register_wallet_rpc,
+        (409, 403, 403, 403, 401),
+    ),
+    ("get", "/api/escrow/{escrow_id}/wallet-rpc"): (
+        get("/api/escrow/{escrow_id}/wallet-rpc"),
+        (404, 404, 403, 403, 401),
+    ),
+    ("post", "/api/escrow/{escrow_id}/decisions"): (decide, (409, 409, 403, 403, 401)),
+    # Everybody sees their own, and has none.
+    ("get", "/api/escrow/{escrow_id}/decisions"): (
+        get("/api/escrow/{escrow_id}/decisions"),
+        WITH_TOKEN,
     ),
     ("get", "/api/events"): (get("/api/events"), WITH_TOKEN),
     ("get", "/api/network"): (get("/api/network"), OPEN),

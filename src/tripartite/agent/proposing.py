@@ -118,8 +118,17 @@ def read_draft(
     )
 
 
-def prepare(opened: OpenHome, draft: Draft, address: str, directory: Directory) -> Proposal:
+def prepare(
+    opened: OpenHome,
+    draft: Draft,
+    address: str,
+    directory: Directory,
+    *,
+    escrow_id: str | None = None,
+) -> Proposal:
     """Look the others up and put the terms together; nothing is stored or sent.
+
+    ``escrow_id`` is 32 random hexadecimal digits; they are made here unless given.
 
     Raises ``PartyNotPaired``, ``CoordinatorRefused`` (``account_unknown``),
     ``ContactKeyChanged``, ``TermsUnsound``, the errors of ``parse_address``, or an
@@ -137,7 +146,7 @@ def prepare(opened: OpenHome, draft: Draft, address: str, directory: Directory) 
     names = {**draft.others, draft.role: account}
     agreement = Agreement(
         Terms(
-            escrow_id=secrets.token_hex(16),
+            escrow_id=escrow_id or secrets.token_hex(16),
             network=opened.network,
             amount=draft.amount,
             proposer=draft.role,

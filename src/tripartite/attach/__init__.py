@@ -1,1 +1,1 @@
-"""Agents that an operator runs for wallet RPCs registered by users."""
+"""Agents that the operator runs for parties who registered a wallet RPC."""

@@ -13,11 +13,13 @@ GROUPS: Final = {
     "admin": "tripartite.cli.admin",
     "agent": "tripartite.cli.agent",
     "audit": "tripartite.cli.audit",
+    "keys": "tripartite.cli.keys",
 }
 """Commands with commands of their own. The module has ``app``."""
 
 COMMANDS: Final = {
     "serve": "tripartite.cli.serve",
+    "attach": "tripartite.cli.attach",
     "settle": "tripartite.cli.settle",
     "demo": "tripartite.cli.demo",
 }

@@ -22,6 +22,7 @@ from tripartite.coordinator.recovery.api import admins as recovery
 from tripartite.coordinator.recovery.api import parties as recovery_of_parties
 from tripartite.coordinator.relay.api import router as relay
 from tripartite.coordinator.start import DatabaseUnreachable
+from tripartite.coordinator.wallets.api import router as wallets
 from tripartite.domain.errors import TripartiteError
 
 _log = structlog.get_logger()
@@ -36,6 +37,7 @@ api = NinjaAPI(
 api.add_router("", accounts)
 api.add_router("/escrow", escrows)
 api.add_router("/escrow", relay)
+api.add_router("", wallets)
 api.add_router("/events", events)
 api.add_router("/admin/recovery", recovery)
 api.add_router("/recovery", recovery_of_parties)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 from urllib.parse import unquote, urlsplit
 
+from tripartite.coordinator.wallets.custody import MAY_WARN, CustodyGuard
 from tripartite.domain.deadlines import LONGEST, Durations, DurationsInvalid
 from tripartite.domain.errors import Refused
 from tripartite.domain.parties import Network
@@ -123,6 +124,34 @@ SETTINGS: Final = (
         "180",
         "Silence after which an agent counts as offline. Agents speak up once a minute.",
     ),
+    Setting(
+        "KEYRING_FILE",
+        "path",
+        "<DATA_DIR>/keyring",
+        "Keys that seal the logins of registered wallet RPCs. Made when first needed, mode 0600; "
+        "the same on all nodes, and never in the database's backup.",
+    ),
+    Setting(
+        "CUSTODY_GUARD",
+        "refuse | warn",
+        "refuse",
+        "A wallet RPC that would put two of an escrow's three signers in this operator's reach. "
+        "`warn` only on regtest and stagenet.",
+    ),
+    Setting(
+        "ONION_PROXY",
+        "url",
+        "",
+        "SOCKS5 proxy (Tor) to wallet RPCs behind onion names, `socks5h://host:port`. Without it "
+        "only loopback addresses can be registered.",
+    ),
+    Setting(
+        "ATTACH_DIR",
+        "path",
+        "<DATA_DIR>/attach",
+        "What attach processes keep: identities and journals of attached parties. Shared by all "
+        "that may take over from each other.",
+    ),
     Setting("THREADS", "threads", "4", "Requests answered at the same time by one process."),
     Setting(
         "MIGRATE",
@@ -183,6 +212,10 @@ class Configuration:
     durations: Durations
     investigated: timedelta
     agent_patience: timedelta
+    keyring_file: Path
+    custody_guard: CustodyGuard
+    onion_proxy: str | None
+    attach_dir: Path
     threads: int
     migrate_at_start: bool
     metrics_host: str
@@ -240,6 +273,10 @@ def read_configuration(environment: Mapping[str, str] | None = None) -> Configur
         agent_patience=timedelta(
             seconds=_seconds(text("AGENT_OFFLINE_SECONDS"), name="AGENT_OFFLINE_SECONDS")
         ),
+        keyring_file=Path(text("KEYRING_FILE") or data_dir / "keyring").expanduser(),
+        custody_guard=_guard(text("CUSTODY_GUARD"), Network(network)),
+        onion_proxy=_onion_proxy(text("ONION_PROXY")),
+        attach_dir=Path(text("ATTACH_DIR") or data_dir / "attach").expanduser(),
         threads=_whole(text("THREADS"), name="THREADS", least=1, most=256),
         migrate_at_start=migrate == "yes" or (migrate == "auto" and database.engine == "sqlite"),
         metrics_host=text("METRICS_HOST"),
@@ -337,6 +374,20 @@ def _choice(text: str, choices: tuple[str, ...], *, name: str) -> str:
     if text not in choices:
         raise SettingInvalid(f"{PREFIX}{name} must be one of: {', '.join(choices)}.")
     return text
+
+
+def _guard(text: str, network: Network) -> CustodyGuard:
+    guard = CustodyGuard(_choice(text, tuple(CustodyGuard), name="CUSTODY_GUARD"))
+    if guard is CustodyGuard.WARN and network not in MAY_WARN:
+        raise SettingInvalid(f"{PREFIX}CUSTODY_GUARD can be lowered on regtest and stagenet only.")
+    return guard
+
+
+def _onion_proxy(text: str) -> str | None:
+    parts = urlsplit(text)
+    if text and (parts.scheme != "socks5h" or not parts.hostname or parts.path):
+        raise SettingInvalid(f"{PREFIX}ONION_PROXY must look like socks5h://127.0.0.1:9050.")
+    return text or None
 
 
 def _origin(text: str) -> str:

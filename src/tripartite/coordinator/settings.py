@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "tripartite.coordinator.recovery",
     "tripartite.coordinator.ops",
     "tripartite.coordinator.ops.metrics.apps.MetricsConfig",
+    "tripartite.coordinator.wallets",
 ]
 
 MIDDLEWARE = [

@@ -105,14 +105,29 @@ class Api:
         """Let go of the connection."""
         self._client.close()
 
-    def ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Answer:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         """One request, and the answer whatever it is. Raises CoordinatorSilent."""
         content = None if body is None else json.dumps(body).encode()
-        return self.send(method, path, content)
+        return self.send(method, path, content, headers=headers)
 
-    def send(self, method: str, path: str, content: bytes | None) -> Answer:
+    def send(
+        self,
+        method: str,
+        path: str,
+        content: bytes | None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         """One request with any bytes for a body. Raises CoordinatorSilent."""
-        headers = {} if content is None else {"Content-Type": "application/json"}
+        kind = {} if content is None else {"Content-Type": "application/json"}
+        headers = {**kind, **(headers or {})}
         try:
             response = self._client.request(method, path, content=content, headers=headers)
         except httpx2.TransportError as error:

@@ -113,7 +113,7 @@ class WalletRpc:
     def refresh(self, *, start_height: int | None = None) -> Refreshed:
         """Scan new blocks and the pool. Raises DaemonUnreachable."""
         params = {} if start_height is None else {"start_height": start_height}
-        answer = self._channel.call("refresh", dict(params), heavy=True)
+        answer = self._ask("refresh", dict(params), heavy=True)
         return Refreshed(answer.amount("blocks_fetched"), answer.flag("received_money"))
 
     def auto_refresh(self, *, enable: bool) -> None:
@@ -136,7 +136,7 @@ class WalletRpc:
         params: dict[str, object] = dict.fromkeys(("in", "out", "pending", "failed", "pool"), True)
         if min_height is not None:
             params |= {"filter_by_height": True, "min_height": min_height}
-        return Transfers.read(self._channel.call("get_transfers", params, heavy=True))
+        return Transfers.read(self._ask("get_transfers", params, heavy=True))
 
     def get_transfer_by_txid(self, txid: str) -> tuple[Transfer, ...]:
         """The wallet's entries for one transaction; a payment to oneself has two."""
@@ -163,4 +163,8 @@ class WalletRpc:
         )
 
     def _call(self, method: str, *, heavy: bool = False, **params: object) -> Answer:
+        return self._ask(method, params, heavy=heavy)
+
+    def _ask(self, method: str, params: dict[str, object], *, heavy: bool) -> Answer:
+        """Every call passes here: a subclass may look first."""
         return self._channel.call(method, params, heavy=heavy)

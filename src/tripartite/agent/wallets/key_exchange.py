@@ -105,6 +105,7 @@ def _changing(slot: Slot, ref: WalletRef) -> Iterator[None]:
     before = slot.expect_change(ref.name)
     try:
         yield
+        slot.note_change()
     except (RpcOutcomeUnknown, RpcAnswerUnreadable) as error:
         slot.distrust()
         raise WalletInDoubt(

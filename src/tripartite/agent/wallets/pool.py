@@ -32,12 +32,13 @@ from tripartite.agent.wallets.records import (
     SignedPayout,
     WalletRef,
 )
-from tripartite.agent.wallets.slots import GivenEndpoint, OwnProcess, Slot
+from tripartite.agent.wallets.slots import Dial, GivenEndpoint, OwnProcess, Slot
 from tripartite.domain.parties import Network
 from tripartite.domain.secrets import Secret
 from tripartite.monero.connection import Timeouts
 from tripartite.monero.monerod import Monerod
 from tripartite.monero.processes import create_wallet_with_cli
+from tripartite.monero.signing import SigningWallet
 from tripartite.monero.versions import require_supported_node
 
 DEFAULT_SLOTS: Final = 2
@@ -64,8 +65,9 @@ class WalletPool:
         endpoints: Sequence[Endpoint] = (),
         heavy: AbstractContextManager[object] | None = None,
         timeouts: Timeouts | None = None,
+        dial: Dial = SigningWallet,
     ) -> None:
-        """Nothing is started yet; the directories are made."""
+        """Nothing is started yet; the directories are made. ``dial`` connects to endpoints."""
         self._network = network
         self._node_address = node
         self._heavy = heavy or threading.BoundedSemaphore(os.cpu_count() or 1)
@@ -74,7 +76,7 @@ class WalletPool:
         proxy = None if node.proxy is None else f"socks5h://{node.proxy}"
         self._node = Monerod(node.url, node.login, proxy=proxy)
         backends: list[OwnProcess | GivenEndpoint] = [
-            GivenEndpoint(one, timeouts=timeouts) for one in endpoints
+            GivenEndpoint(one, timeouts=timeouts, dial=dial) for one in endpoints
         ]
         if self._files is not None:
             backends += [

@@ -26,7 +26,7 @@ from tripartite.agent.wallets.records import Endpoint, Node, WalletRef, WrongWal
 from tripartite.domain.addresses import AddressKeyInvalid, parse_address
 from tripartite.domain.errors import TripartiteError
 from tripartite.domain.parties import Network
-from tripartite.monero.connection import Timeouts
+from tripartite.monero.connection import Login, Timeouts
 from tripartite.monero.errors import (
     NoWalletOpen,
     RpcConnectionLost,
@@ -58,6 +58,14 @@ class Backend(Protocol):
     def stop(self) -> None:
         """End the process if it is ours."""
         ...
+
+
+class Dial(Protocol):
+    """Makes a connection to a wallet-rpc that somebody else runs."""
+
+    def __call__(
+        self, url: str, login: Login | None, *, proxy: str | None, timeouts: Timeouts | None
+    ) -> SigningWallet: ...
 
 
 class OwnProcess:
@@ -103,17 +111,20 @@ class GivenEndpoint:
 
     exclusive = False
 
-    def __init__(self, endpoint: Endpoint, *, timeouts: Timeouts | None) -> None:
+    def __init__(
+        self, endpoint: Endpoint, *, timeouts: Timeouts | None, dial: Dial = SigningWallet
+    ) -> None:
         """Nothing is sent yet."""
         self._endpoint = endpoint
         self._timeouts = timeouts
+        self._dial = dial
 
     def running(self) -> bool:
         return True
 
     def connect(self) -> SigningWallet:
         one = self._endpoint
-        return SigningWallet(one.url, one.login, proxy=one.proxy, timeouts=self._timeouts)
+        return self._dial(one.url, one.login, proxy=one.proxy, timeouts=self._timeouts)
 
     def stop(self) -> None:
         pass
@@ -151,6 +162,7 @@ class Slot:
         self._files = files
         self._rpc: SigningWallet | None = None
         self._ceremony_since: float | None = None
+        self._seen: str | None = None
 
     @property
     def rpc(self) -> SigningWallet:
@@ -208,7 +220,7 @@ class Slot:
         """
         self.ready()
         if self.wallet == ref.name:
-            if self.backend.exclusive or self._is_open(ref):
+            if self.backend.exclusive or self._is_still_open():
                 return
             self.wallet = None
         self.shut()
@@ -242,6 +254,7 @@ class Slot:
         if note.address is None:
             self.notebook.write(ref.name, replace(note, address=address))
         self.wallet = ref.name
+        self._seen = address
         self.doubtful = False
         self.prepared = False
         self._ceremony_since = None
@@ -279,6 +292,11 @@ class Slot:
             self.notebook.write(name, replace(note, changing=True))
         return note
 
+    def note_change(self) -> None:
+        """The address that is shown now: in somebody else's process it tells the wallet apart."""
+        if not self.backend.exclusive:
+            self._seen = self.rpc.get_address()
+
     def fix_address(self, name: str, address: str) -> None:
         """Note the address that will stay."""
         note = self.notebook.read(name)
@@ -300,10 +318,10 @@ class Slot:
             self.rpc.close_wallet()
         self.doubtful = False
 
-    def _is_open(self, ref: WalletRef) -> bool:
+    def _is_still_open(self) -> bool:
         """Whether somebody else's process still has our wallet open."""
         try:
-            return self.rpc.get_address() == self.notebook.read(ref.name).address
+            return self.rpc.get_address() == self._seen
         except NoWalletOpen:
             return False
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 
 from tripartite.coordinator.accounts.models import PairedIdentity
 from tripartite.coordinator.accounts.tokens import Caller
@@ -94,7 +94,7 @@ def propose(caller: Caller, text: str, *, network: Network, remember: Remember) 
             remember(posted)
     except IntegrityError as error:
         return _opened_before(message, error)
-    storage.keep(record, version=1)
+    transaction.on_commit(lambda: storage.keep(record, version=1))
     return posted
 
 
@@ -156,8 +156,13 @@ def _store(seen: storage.Seen, admission: Admission, remember: Remember) -> Post
         append([_relayed(message, position=position), *changes, *disputes], at=at)
         if record.broadcasts:
             wake(payout_key(record.escrow_id), at=at)
-    storage.keep(record, version=seen.version + 1)
-    note_durations(message, admission.steps, position=position, at=at)
+
+    def stored() -> None:
+        storage.keep(record, version=seen.version + 1)
+        note_durations(message, admission.steps, position=position, at=at)
+
+    # Inside a transaction of the caller's nothing is true yet: it may still be given up.
+    transaction.on_commit(stored)
     return posted
 
 

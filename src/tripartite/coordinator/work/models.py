@@ -9,6 +9,7 @@ class WorkItem(models.Model):
     """One key and when to look at it. A row is never deleted, so its epoch only grows."""
 
     key = models.CharField(max_length=128, primary_key=True)
+    pool = models.CharField(max_length=16, db_default="serve")  # whose runners look at it
     due = models.DateTimeField(null=True)  # null: nothing to do until somebody wakes it
     generation = models.BigIntegerField(default=0)  # grows with every wake-up
     epoch = models.BigIntegerField(default=0)  # grows with every taker: the fencing token
@@ -17,4 +18,4 @@ class WorkItem(models.Model):
     last_error = models.CharField(max_length=200, default="")
 
     class Meta:
-        indexes = (models.Index(fields=["due"], name="work_by_due_time"),)
+        indexes = (models.Index(fields=["pool", "due"], name="work_by_pool_and_due_time"),)

@@ -25,6 +25,9 @@ woken = Signal()
 LEASE: Final = timedelta(seconds=60)
 """Longest time one look may take. Node calls time out well before."""
 
+SERVE: Final = "serve"
+"""The pool of work that every coordinator node does. Other pools have runners of their own."""
+
 FIRST_PAUSE: Final = timedelta(seconds=1)
 LONGEST_PAUSE: Final = timedelta(minutes=5)
 
@@ -45,36 +48,77 @@ class Lease:
     failures: int
 
 
-def wake(key: str, *, at: datetime) -> None:
-    """Have ``key`` looked at, at ``at`` or earlier. Call inside the transaction of the cause."""
+def wake(key: str, *, at: datetime, pool: str = SERVE) -> None:
+    """Have ``key`` looked at, at ``at`` or earlier. Call inside the transaction of the cause.
+
+    ``pool`` says whose runners look at it; it is fixed with the first wake-up.
+    """
     with connection.cursor() as sql:
         sql.execute(
-            "INSERT INTO work_workitem (key, due, generation, epoch, failures, last_error)"
-            " VALUES (%s, %s, 1, 0, 0, '')"
+            "INSERT INTO work_workitem (key, pool, due, generation, epoch, failures, last_error)"
+            " VALUES (%s, %s, %s, 1, 0, 0, '')"
             " ON CONFLICT (key) DO UPDATE SET generation = work_workitem.generation + 1,"
             " due = CASE WHEN work_workitem.due < excluded.due"
             "            THEN work_workitem.due ELSE excluded.due END",
-            [key, _stamp(at)],
+            [key, pool, _stamp(at)],
         )
     transaction.on_commit(_hint)
 
 
-def take(*, at: datetime, lease: timedelta = LEASE) -> Lease | None:
-    """The next due key, now leased to the caller; None when nothing is due."""
-    if not _anything_due(at):
+def take(*, at: datetime, lease: timedelta = LEASE, pool: str = SERVE) -> Lease | None:
+    """The pool's next due key, now leased to the caller; None when nothing is due."""
+    if not _anything_due(at, pool):
         return None
     skip = " FOR UPDATE SKIP LOCKED" if connection.vendor == "postgresql" else ""
     with write_transaction(), connection.cursor() as sql:
         sql.execute(
             "UPDATE work_workitem SET lease_until = %s, epoch = epoch + 1 WHERE key ="
             " (SELECT key FROM work_workitem"
-            "  WHERE due <= %s AND (lease_until IS NULL OR lease_until <= %s)"
+            "  WHERE pool = %s AND due <= %s AND (lease_until IS NULL OR lease_until <= %s)"
             f"  ORDER BY due LIMIT 1{skip})"
             " RETURNING key, epoch, generation, failures",
-            [_stamp(at + lease), _stamp(at), _stamp(at)],
+            [_stamp(at + lease), pool, _stamp(at), _stamp(at)],
         )
         row = sql.fetchone()
     return None if row is None else Lease(*row)
+
+
+def seize(key: str, *, at: datetime, lease: timedelta = LEASE) -> Lease | None:
+    """Lease ``key`` itself, due or not: for what is used by one at a time. None while it is taken."""
+    with write_transaction(), connection.cursor() as sql:
+        sql.execute(
+            "INSERT INTO work_workitem"
+            " (key, pool, due, generation, epoch, lease_until, failures, last_error)"
+            " VALUES (%s, %s, NULL, 0, 1, %s, 0, '')"
+            " ON CONFLICT (key) DO UPDATE SET epoch = work_workitem.epoch + 1,"
+            " lease_until = excluded.lease_until"
+            " WHERE work_workitem.lease_until IS NULL OR work_workitem.lease_until <= %s"
+            " RETURNING key, epoch, generation, failures",
+            [key, SERVE, _stamp(at + lease), _stamp(at)],
+        )
+        row = sql.fetchone()
+    return None if row is None else Lease(*row)
+
+
+def renew(lease: Lease, *, until: datetime) -> None:
+    """Keep the lease for longer. Raises ``LeaseLost``."""
+    with write_transaction(), connection.cursor() as sql:
+        sql.execute(
+            "UPDATE work_workitem SET lease_until = %s"
+            " WHERE key = %s AND epoch = %s AND lease_until IS NOT NULL",
+            [_stamp(until), lease.key, lease.epoch],
+        )
+        if sql.rowcount != 1:
+            raise LeaseLost(f"{lease.key}: another runner holds it by now.")
+
+
+def release(lease: Lease) -> None:
+    """Give a seized key back; nothing happens if it was lost meanwhile."""
+    with write_transaction(), connection.cursor() as sql:
+        sql.execute(
+            "UPDATE work_workitem SET lease_until = NULL WHERE key = %s AND epoch = %s",
+            [lease.key, lease.epoch],
+        )
 
 
 @contextmanager
@@ -118,16 +162,17 @@ def fail(lease: Lease, *, at: datetime, error: str) -> None:
         )
 
 
-def next_due() -> datetime | None:
-    """When the earliest key that nobody works on is due.
+def next_due(*, pool: str = SERVE) -> datetime | None:
+    """When the pool's earliest key that nobody works on is due.
 
     What is leased is left out: should its holder die, it is found by the next look after the
     lease. So the index on due times answers, whatever waits behind.
     """
     with connection.cursor() as sql:
         sql.execute(
-            "SELECT due FROM work_workitem WHERE due IS NOT NULL AND lease_until IS NULL"
-            " ORDER BY due LIMIT 1"
+            "SELECT due FROM work_workitem"
+            " WHERE pool = %s AND due IS NOT NULL AND lease_until IS NULL ORDER BY due LIMIT 1",
+            [pool],
         )
         row = sql.fetchone()
     if row is None:
@@ -138,13 +183,14 @@ def next_due() -> datetime | None:
     return row[0]
 
 
-def _anything_due(at: datetime) -> bool:
+def _anything_due(at: datetime, pool: str) -> bool:
     """A look without the write lock: an idle runner must not disturb anybody."""
     with connection.cursor() as sql:
         sql.execute(
             "SELECT 1 FROM work_workitem"
-            " WHERE due <= %s AND (lease_until IS NULL OR lease_until <= %s) LIMIT 1",
-            [_stamp(at), _stamp(at)],
+            " WHERE pool = %s AND due <= %s AND (lease_until IS NULL OR lease_until <= %s)"
+            " LIMIT 1",
+            [pool, _stamp(at), _stamp(at)],
         )
         return sql.fetchone() is not None
 

@@ -42,8 +42,17 @@ Handler = Callable[[Lease], Again | None]
 class Runner:
     """One thread's worth of work. ``handlers`` go by the beginning of the key."""
 
-    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+    def __init__(
+        self,
+        handlers: Mapping[str, Handler],
+        *,
+        pool: str = queue.SERVE,
+        lease: timedelta = queue.LEASE,
+    ) -> None:
+        """``lease`` is how long one look may take, unless its handler renews it."""
         self._handlers = handlers
+        self._pool = pool
+        self._lease = lease
         self._hint = threading.Event()
         self._stopping = threading.Event()
 
@@ -73,7 +82,7 @@ class Runner:
 
     def step(self) -> bool:
         """Take one due key and look at it. False: nothing was due."""
-        lease = queue.take(at=now())
+        lease = queue.take(at=now(), lease=self._lease, pool=self._pool)
         if lease is None:
             return False
         try:
@@ -108,7 +117,7 @@ class Runner:
 
     def _pause(self) -> float:
         try:
-            due = queue.next_due()
+            due = queue.next_due(pool=self._pool)
         except DatabaseError:
             return IDLE
         if due is None:

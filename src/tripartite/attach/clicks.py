@@ -1,0 +1,96 @@
+"""A party's clicks become decisions of its agent, each once."""
+
+from __future__ import annotations
+
+from tripartite.agent import deciding as agent_deciding
+from tripartite.agent import proposing
+from tripartite.agent.decisions import Decision, Decisions
+from tripartite.agent.home import OpenHome
+from tripartite.agent.proposing import Directory, Draft
+from tripartite.coordinator.wallets.deciding import Click, Content, read_content
+from tripartite.coordinator.wallets.models import AttachedDecision
+from tripartite.coordinator.work.queue import Lease, fenced
+from tripartite.domain.errors import Refused, Tampered
+from tripartite.domain.parties import Role
+from tripartite.domain.settlement import FeeRule, NetworkFeeBearer
+
+_CLICK = "click/"
+_ANSWERS = {
+    Click.RELEASE: Decision.RELEASE,
+    Click.REFUND: Decision.REFUND,
+    Click.CANCEL: Decision.CANCEL,
+}
+
+
+def take_clicks(
+    opened: OpenHome, escrow_id: str, role: Role, directory: Directory, lease: Lease
+) -> bool:
+    """Write new clicks into the agent's journal; whether there were any.
+
+    One that can't be decided gets the error's code as its outcome. Raises ``LeaseLost``, and an
+    ``Unavailable`` if it can't be judged yet.
+    """
+    waiting = _waiting(escrow_id, role)
+    fresh = [row for row in waiting if opened.journal.setting(_CLICK + row.id) is None]
+    for row in fresh:
+        content = read_content(row)
+        try:
+            with opened.journal.commit():
+                number = _decide(opened, row, content, directory)
+                opened.journal.set_setting(_CLICK + row.id, str(number))
+        except (Refused, Tampered) as error:
+            _answer(row, error.code, lease)
+    return bool(fresh)
+
+
+def answer_clicks(opened: OpenHome, escrow_id: str, role: Role, lease: Lease) -> None:
+    """Tell what became of the clicks that the agent has said. Raises ``LeaseLost``."""
+    decisions = Decisions(opened.journal)
+    for row in _waiting(escrow_id, role):
+        number = opened.journal.setting(_CLICK + row.id)
+        outcome = None if number is None else decisions.intent(int(number)).outcome
+        if outcome is not None:
+            _answer(row, outcome, lease)
+
+
+def _waiting(escrow_id: str, role: Role) -> list[AttachedDecision]:
+    rows = AttachedDecision.objects.filter(escrow_id=escrow_id, role=role.value, outcome="")
+    return list(rows.order_by("decided_at", "id"))
+
+
+def _decide(opened: OpenHome, row: AttachedDecision, content: Content, directory: Directory) -> int:
+    escrow_id, click = row.escrow_id, Click(row.decision)
+    if click is Click.PROPOSE:
+        return _propose(opened, escrow_id, Role(row.role), content, directory)
+    if click is Click.ACCEPT:
+        choice = agent_deciding.accept(opened, escrow_id, content["payout_address"])
+    else:
+        choice = agent_deciding.choose(opened, escrow_id, _ANSWERS[click])
+    return agent_deciding.decide(opened, choice, frozenset())
+
+
+def _propose(
+    opened: OpenHome, escrow_id: str, role: Role, content: Content, directory: Directory
+) -> int:
+    other = Role.VENDOR if role is Role.BUYER else Role.BUYER
+    draft = Draft(
+        role=role,
+        others={other: content["counterparty"], Role.ARBITER: content["arbiter"]},
+        amount=int(content["amount"]),
+        allowance=0,
+        fees=FeeRule(
+            NetworkFeeBearer.PAYEE, proposing.read_percent(content["arbiter_fee_percent"]), 0
+        ),
+        subject=content["subject"],
+    )
+    proposal = proposing.prepare(
+        opened, draft, content["payout_address"], directory, escrow_id=escrow_id
+    )
+    proposing.decide(opened, proposal, frozenset())
+    return Decisions(opened.journal).intents(escrow_id, Decision.PROPOSE)[-1].id
+
+
+def _answer(row: AttachedDecision, outcome: str, lease: Lease) -> None:
+    row.outcome, row.content = outcome, b""
+    with fenced(lease):
+        row.save(update_fields=["outcome", "content"])

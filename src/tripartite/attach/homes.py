@@ -1,0 +1,65 @@
+"""Where the operator keeps attached parties: an identity each, and a home for each of their escrows.
+
+A home per escrow and role, as the lease is: whichever process holds the lease opens the home, and
+the home's own file lock keeps a stopped process and its heir apart. All processes that may take
+over from one another share this directory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tripartite.agent.home import Home, HomeExists, OpenHome, create_home, open_home
+from tripartite.agent.keyring import KeyringUnreadable
+from tripartite.domain.parties import Network, Role
+
+
+class Homes:
+    """The directory of attach processes; for the operator's eyes only."""
+
+    def __init__(self, directory: Path, network: Network) -> None:
+        """Makes the directories."""
+        self._network = network
+        self._key = directory / "key"
+        self._identities = directory / "identities"
+        self._escrows = directory / "escrows"
+        self.endpoints = directory / "endpoints"
+        for place in (directory, self._identities, self._escrows, self.endpoints):
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @contextmanager
+    def identity(self, account_id: int) -> Iterator[OpenHome]:
+        """The home that an account's identity was made in; made when it isn't there."""
+        opened = self._open_or_make(self._identities / str(account_id))
+        try:
+            yield opened
+        finally:
+            opened.journal.close()
+
+    @contextmanager
+    def escrow(self, account_id: int, escrow_id: str, role: Role) -> Iterator[OpenHome]:
+        """A party's home for one escrow, held by this process alone. Raises ``AgentRunning``."""
+        directory = self._escrows / escrow_id[:2] / f"{escrow_id}-{role.value}"
+        directory.parent.mkdir(mode=0o700, exist_ok=True)
+        directory.mkdir(mode=0o700, exist_ok=True)
+        with Home(directory).running():
+            with self.identity(account_id) as party:
+                opened = self._open_or_make(directory, like=party)
+            try:
+                yield opened
+            finally:
+                opened.journal.close()
+
+    def _open_or_make(self, directory: Path, *, like: OpenHome | None = None) -> OpenHome:
+        with suppress(KeyringUnreadable):
+            return open_home(directory, key_file=self._key)
+        with suppress(HomeExists):
+            return create_home(
+                directory,
+                network=self._network,
+                key_file=self._key,
+                identity=None if like is None else like.identity,
+            )
+        return open_home(directory, key_file=self._key)

@@ -1,0 +1,58 @@
+"""``tripartite keys``: the keys that seal secrets in the coordinator's database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from tripartite.coordinator.start import bring_tables_up_to_date, start_django
+from tripartite.domain.errors import TripartiteError
+
+app = typer.Typer(help="Keys that seal the logins of registered wallet RPCs.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_keys() -> None:
+    """Show the keys, and how many rows are sealed under each."""
+    with _keyring_file() as path:
+        from tripartite.coordinator.wallets import rotating  # noqa: PLC0415 — needs Django set up
+
+        for key in rotating.list_keys(path):
+            mark = "current" if key.current else ""
+            typer.echo(f"{key.id}  {key.rows:>6} rows  {mark}".rstrip())
+
+
+@app.command("new")
+def new_key() -> None:
+    """Add a key that seals nothing yet; copy the file to all nodes, then rotate."""
+    with _keyring_file() as path:
+        from tripartite.coordinator.wallets import rotating  # noqa: PLC0415 — needs Django set up
+
+        typer.echo(f"new key {rotating.add_key(path)}")
+
+
+@app.command("rotate")
+def rotate() -> None:
+    """Seal everything under the newest key, while the nodes run; makes one if there is none."""
+    with _keyring_file() as path:
+        from tripartite.coordinator.wallets import rotating  # noqa: PLC0415 — needs Django set up
+
+        done = rotating.rotate(path)
+        typer.echo(f"current key {done.current}")
+        typer.echo(f"sealed anew {done.sealed_anew} rows")
+        if done.dropped:
+            typer.echo(f"dropped     {', '.join(done.dropped)}")
+
+
+@contextmanager
+def _keyring_file() -> Iterator[Path]:
+    try:
+        configuration = start_django()
+        bring_tables_up_to_date(migrate=configuration.migrate_at_start)
+        yield configuration.keyring_file
+    except TripartiteError as error:
+        typer.echo(f"{error.title()}: {error.detail}", err=True)
+        raise typer.Exit(1) from error

@@ -1,0 +1,1 @@
+"""Wallet RPCs that parties registered: which one serves which escrow and role."""

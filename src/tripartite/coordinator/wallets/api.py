@@ -1,0 +1,230 @@
+"""Attached wallets over HTTP: an identity, a registration, a party's clicks."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime
+from functools import lru_cache
+from typing import Annotated
+
+from django.conf import settings
+from ninja import Router, Status
+from pydantic import Field
+
+from tripartite.coordinator.authentication import ApiRequest
+from tripartite.coordinator.ops.idempotency import Once, once
+from tripartite.coordinator.schemas import Body
+from tripartite.coordinator.storing import write_transaction
+from tripartite.coordinator.wallets import deciding, registering
+from tripartite.coordinator.wallets.credentials import Credentials
+from tripartite.coordinator.wallets.registering import Patience, Registered
+from tripartite.coordinator.wallets.rpc_url import read_rpc_url
+from tripartite.domain.parties import Role
+from tripartite.domain.secrets import Secret
+
+WAIT_SECONDS = 25.0
+"""Below the 30 seconds after which usual proxies and clients give a request up."""
+
+router = Router(tags=["attached wallets"])
+
+Login = Annotated[str, Field(max_length=256)]
+Address = Annotated[str, Field(max_length=128)]
+Name = Annotated[str, Field(max_length=150)]
+
+
+class Attached(Body):
+    """The identity that the operator holds for the caller."""
+
+    account: str
+    fingerprint: str
+
+
+class WalletRpc(Body):
+    """A wallet RPC of the caller's."""
+
+    rpc_url: Annotated[str, Field(max_length=256)]
+    rpc_user: Login = ""
+    rpc_password: Login = ""
+    role: Role
+
+
+class WalletRegistered(Body):
+    """The fresh wallet that was made for this escrow and role."""
+
+    success: bool
+    message: str
+    wallet_id: str
+    wallet_address: str
+    role: str
+
+
+class WalletShown(Body):
+    """Where the caller's registration stands."""
+
+    role: str
+    state: str
+    code: str
+    detail: str
+    wallet_id: str | None
+    wallet_address: str | None
+
+
+class NewEscrow(Body):
+    """Terms that an attached party proposes. ``amount`` is piconero as text."""
+
+    role: Role
+    counterparty: Name
+    arbiter: Name
+    amount: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,19}$")]
+    subject: Annotated[str, Field(max_length=2_000)]
+    payout_address: Address
+    arbiter_fee_percent: Annotated[str, Field(max_length=8)] = "0"
+
+
+class Decided(Body):
+    """A decision that the caller's agent is about to say."""
+
+    escrow_id: str
+    decision_id: str
+
+
+class Decision(Body):
+    """What the caller decides; ``payout_address`` belongs to ``accept`` alone."""
+
+    decision: deciding.Click
+    payout_address: Address = ""
+
+
+class DecisionShown(Body):
+    """One decision; ``outcome`` is empty until it was said, then ``done`` or an error's code."""
+
+    id: str
+    decision: str
+    decided_at: datetime
+    outcome: str
+
+
+class Decisions(Body):
+    """Everything the caller decided about an escrow."""
+
+    decisions: list[DecisionShown]
+
+
+@router.post("/agent/attach", response=Attached)
+def attach_identity(request: ApiRequest) -> object:
+    """Let the operator make and hold the caller's identity key."""
+    registering.attach_identity(request.auth)
+    fingerprint = _patience().wait(lambda: registering.fingerprint_of(request.auth))
+    return {"account": request.auth.name, "fingerprint": fingerprint}
+
+
+@router.post("/escrow/{escrow_id}/register-wallet-rpc", response={201: WalletRegistered})
+def register_wallet_rpc(request: ApiRequest, escrow_id: str, body: WalletRpc) -> Status[object]:
+    """Register the caller's wallet RPC for one role of one escrow."""
+    this = once(request, request.auth.account_id)
+    if (answer := this.answered()) is not None:
+        return Status(*answer)
+    credentials = Credentials(read_rpc_url(body.rpc_url), body.rpc_user, Secret(body.rpc_password))
+    asked = registering.ask_registration(
+        request.auth, escrow_id, body.role, credentials, request_key=_request_key(this)
+    )
+    found = _patience().wait(lambda: registering.outcome(asked.id))
+    shown = _shown(found, asked.warning)
+    with write_transaction():
+        this.remember(201, shown)
+    return Status(201, shown)
+
+
+@router.get("/escrow/{escrow_id}/wallet-rpc", response=WalletShown)
+def show_wallet_rpc(request: ApiRequest, escrow_id: str) -> object:
+    """Where the caller's registration for this escrow stands."""
+    role = registering.role_in(request.auth, escrow_id)
+    last = registering.last_registration(escrow_id, role)
+    if last is None or last.state == "registered":
+        found = registering.registered(escrow_id, role)
+        return {
+            "role": role.value,
+            "state": "registered",
+            "code": "",
+            "detail": "",
+            "wallet_id": found.wallet_id,
+            "wallet_address": found.wallet_address,
+        }
+    return {
+        "role": role.value,
+        "state": last.state,
+        "code": last.code,
+        "detail": last.detail,
+        "wallet_id": None,
+        "wallet_address": None,
+    }
+
+
+@router.post("/attached/escrows", response={202: Decided})
+def propose_attached(request: ApiRequest, body: NewEscrow) -> Status[object]:
+    """Propose an escrow with the identity that the operator holds for the caller."""
+    this = once(request, request.auth.account_id)
+    if (answer := this.answered()) is not None:
+        return Status(*answer)
+    escrow_id = secrets.token_hex(16)
+    content = {
+        name: str(value) for name, value in body.model_dump(mode="json").items() if name != "role"
+    }
+    with write_transaction():
+        row = deciding.propose(request.auth, escrow_id, body.role, content)
+        shown: dict[str, str | int | None] = {"escrow_id": escrow_id, "decision_id": row.id}
+        this.remember(202, shown)
+    return Status(202, shown)
+
+
+@router.post("/escrow/{escrow_id}/decisions", response={202: Decided})
+def decide(request: ApiRequest, escrow_id: str, body: Decision) -> Status[object]:
+    """Decide something about an escrow: a logged-in click is an attached party's consent."""
+    this = once(request, request.auth.account_id)
+    if (answer := this.answered()) is not None:
+        return Status(*answer)
+    content = {"payout_address": body.payout_address}
+    with write_transaction():
+        row = deciding.decide(request.auth, escrow_id, body.decision, content)
+        shown: dict[str, str | int | None] = {"escrow_id": escrow_id, "decision_id": row.id}
+        this.remember(202, shown)
+    return Status(202, shown)
+
+
+@router.get("/escrow/{escrow_id}/decisions", response=Decisions)
+def list_decisions(request: ApiRequest, escrow_id: str) -> object:
+    """What the caller decided about an escrow, and what became of it."""
+    return {
+        "decisions": [
+            {
+                "id": row.id,
+                "decision": row.decision,
+                "decided_at": row.decided_at,
+                "outcome": row.outcome,
+            }
+            for row in deciding.decisions_of(request.auth, escrow_id)
+        ]
+    }
+
+
+@lru_cache(maxsize=1)
+def _patience() -> Patience:
+    return Patience(threads=settings.COORDINATOR.threads, seconds=WAIT_SECONDS)
+
+
+def _request_key(this: Once) -> str:
+    """Names one request and its repetitions; empty without an Idempotency-Key."""
+    if not this.key:
+        return ""
+    return hashlib.sha256(f"{this.account_id}|{this.key}|{this.body_mac}".encode()).hexdigest()
+
+
+def _shown(found: Registered, warning: str | None) -> dict[str, str | int | None]:
+    return {
+        "success": True,
+        "message": warning or "Your wallet RPC is registered; a fresh wallet was made in it.",
+        "wallet_id": found.wallet_id,
+        "wallet_address": found.wallet_address,
+        "role": found.role.value,
+    }

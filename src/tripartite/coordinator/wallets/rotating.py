@@ -1,0 +1,130 @@
+"""Rotate the keys that seal secrets in the database, while nodes run.
+
+The order makes it safe: the new key is in the file before anything is sealed under it, every row
+is sealed anew, and an old key goes only when no row needs it. A row that somebody seals under the
+old key in between is found by the next pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from django.db import connection
+
+from tripartite.coordinator.storing import write_transaction
+from tripartite.coordinator.wallets.credentials import SEALED
+from tripartite.coordinator.wallets.keyring import (
+    Keyring,
+    Keys,
+    Spot,
+    key_id,
+    prepare_keyring,
+    read_keys,
+    write_keys,
+)
+
+_BATCH: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """One key of the ring, and how many rows are sealed under it."""
+
+    id: str
+    current: bool
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """What a rotation did."""
+
+    current: str
+    sealed_anew: int
+    dropped: tuple[str, ...]
+
+
+def list_keys(path: Path) -> list[KeyUse]:
+    """All keys, the oldest first. Raises ``KeyringUnusable``."""
+    prepare_keyring(path)
+    keys, uses = read_keys(path), _uses()
+    return [KeyUse(one, one == keys.current, uses.get(one, 0)) for one in keys.keys]
+
+
+def add_key(path: Path) -> str:
+    """A new key that nothing is sealed under yet; its id. Raises ``KeyringUnusable``.
+
+    With several nodes: copy the file to all of them, then rotate.
+    """
+    prepare_keyring(path)
+    keys = read_keys(path).with_new()
+    write_keys(path, keys)
+    return list(keys.keys)[-1]
+
+
+def rotate(path: Path) -> Rotation:
+    """Seal everything under the newest key, which is made if there is none newer than the present.
+
+    Keys that nothing needs any more are dropped, except the one before: another node may have read
+    the file just before it changed. Raises ``KeyringUnusable``, ``SealedRowMoved``,
+    ``SealedUnderUnknownKey``.
+    """
+    prepare_keyring(path)
+    keys = read_keys(path)
+    before = keys.current
+    if list(keys.keys)[-1] == before:
+        keys = keys.with_new()
+    keys = keys.with_newest_current()
+    write_keys(path, keys)
+    ring, sealed = Keyring(path), 0
+    while moved := _pass(ring, keys):
+        sealed += moved
+    uses = _uses()
+    gone = tuple(
+        one for one in keys.keys if one not in {keys.current, before} and not uses.get(one)
+    )
+    write_keys(path, keys.without(*gone))
+    return Rotation(keys.current, sealed, gone)
+
+
+def _pass(ring: Keyring, keys: Keys) -> int:
+    """Seal anew whatever is under another key than the current one; how many rows that were."""
+    moved = 0
+    for model, column in SEALED:
+        table = model._meta.db_table
+        after = ""
+        while True:
+            rows = list(
+                model.objects.filter(pk__gt=after).order_by("pk").values_list("pk", column)[:_BATCH]
+            )
+            if not rows:
+                break
+            after = rows[-1][0]
+            for pk, sealed in rows:
+                if bytes(sealed) and key_id(bytes(sealed)) != keys.current:
+                    moved += _seal_anew(ring, Spot(table, column, pk), bytes(sealed))
+    return moved
+
+
+def _seal_anew(ring: Keyring, spot: Spot, sealed: bytes) -> int:
+    """Replace one value, unless somebody else changed it meanwhile."""
+    fresh = ring.seal(ring.open(sealed, spot), spot)
+    column = connection.ops.quote_name(spot.column)
+    with write_transaction(), connection.cursor() as sql:
+        sql.execute(
+            f"UPDATE {spot.table} SET {column} = %s WHERE id = %s AND {column} = %s",
+            [fresh, spot.key, sealed],
+        )
+        return int(sql.rowcount)
+
+
+def _uses() -> dict[str, int]:
+    uses: dict[str, int] = {}
+    for model, column in SEALED:
+        for (sealed,) in model.objects.values_list(column).iterator():
+            if bytes(sealed):
+                name = key_id(bytes(sealed))
+                uses[name] = uses.get(name, 0) + 1
+    return uses
