@@ -154,6 +154,7 @@ MATRIX: Mapping[tuple[str, str], tuple[Callable[[Scene], Answer], tuple[int, ...
     ("post", "/api/arbiters/assignment"): (
         anybody("/api/arbiters/assignment", {"other": "vendor"}),
         (503, 503, 503, 503, 401),
+    ),
     ("post", "/api/agent/attach"): (anybody("/api/agent/attach", {}), (409, 409, 409, 409, 401)),
     ("post", "/api/attached/escrows"): (propose_attached, (409, 409, 409, 409, 401)),
     ("post", "/api/escrow/{escrow_id}/register-wallet-rpc"): (
