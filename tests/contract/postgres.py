@@ -30,11 +30,35 @@ _INITDB = (
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=50")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Cluster:
-    """A running server; ``socket`` is the directory of its Unix socket."""
+    """A server; ``socket`` is the directory of its Unix socket."""
 
     socket: Path
+    _server: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Let it run, again with what it had; returns when it answers."""
+        account = _account()
+        user = None if account is None else "postgres"
+        group = None if account is None else account.pw_gid
+        options = [part for option in _FAST for part in ("-c", option)]
+        home = str(self.socket)
+        command = [_program("postgres"), "-D", f"{home}/data", "-k", home, "-h", ""]
+        with (self.socket / "log").open("ab") as log:
+            self._server = subprocess.Popen(
+                [*command, *options],
+                user=user, group=group, cwd=self.socket, stdout=log, stderr=log,
+            )  # fmt: skip  # the call, then its surroundings
+        _await(self.socket, self._server)
+
+    def stop(self) -> None:
+        """End all sessions, then the server."""
+        if self._server is not None:
+            # SIGINT is PostgreSQL's fast shutdown.
+            self._server.send_signal(signal.SIGINT)
+            self._server.wait(timeout=30)
+            self._server = None
 
     def url(self, name: str) -> str:
         """The DATABASE_URL of one of its databases."""
@@ -62,8 +86,7 @@ def cluster() -> Iterator[Cluster]:
     """A fresh cluster, running until the block ends."""
     # Short: a Unix socket's path may have 107 bytes.
     home = Path(tempfile.mkdtemp(prefix="tripartite-pg-"))
-    # PostgreSQL refuses to run as root; Debian's package made a user for it.
-    account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
+    account = _account()
     if account is not None:
         os.chown(home, account.pw_uid, account.pw_gid)
     user = None if account is None else "postgres"
@@ -73,34 +96,33 @@ def cluster() -> Iterator[Cluster]:
             [_program("initdb"), "-D", str(home / "data"), *_INITDB],
             user=user, group=group, cwd=home, check=True, capture_output=True, timeout=120,
         )  # fmt: skip  # the call, then its surroundings
-        options = [part for option in _FAST for part in ("-c", option)]
-        with (home / "log").open("wb") as log:
-            server = subprocess.Popen(
-                [_program("postgres"), "-D", home / "data", "-k", home, "-h", "", *options],
-                user=user, group=group, cwd=home, stdout=log, stderr=log,
-            )  # fmt: skip  # as above
+        made = Cluster(home)
         try:
-            yield _when_ready(Cluster(home), server, home / "log")
+            made.start()
+            yield made
         finally:
-            # SIGINT is PostgreSQL's fast shutdown: end all sessions, then stop.
-            server.send_signal(signal.SIGINT)
-            server.wait(timeout=30)
+            made.stop()
     finally:
         shutil.rmtree(home)
 
 
-def _when_ready(made: Cluster, server: subprocess.Popen[bytes], log: Path) -> Cluster:
+def _account() -> pwd.struct_passwd | None:
+    """PostgreSQL refuses to run as root; Debian's package made a user for it."""
+    return pwd.getpwnam("postgres") if os.geteuid() == 0 else None
+
+
+def _await(socket: Path, server: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            raise RuntimeError(f"PostgreSQL ended at start:\n{log.read_text()}")
+            raise RuntimeError(f"PostgreSQL ended at start:\n{(socket / 'log').read_text()}")
         try:
-            psycopg.connect(host=str(made.socket), user="postgres", dbname="postgres").close()
+            psycopg.connect(host=str(socket), user="postgres", dbname="postgres").close()
         except psycopg.OperationalError:
             time.sleep(0.05)
             continue
-        return made
-    raise TimeoutError(f"PostgreSQL didn't start:\n{log.read_text()}")
+        return
+    raise TimeoutError(f"PostgreSQL didn't start:\n{(socket / 'log').read_text()}")
 
 
 def _program(name: str) -> str:

@@ -152,6 +152,40 @@ def test_a_runner_survives_what_breaks_and_goes_on_with_the_rest(database: str) 
     assert again > now()
 
 
+def test_an_idle_runner_knows_when_the_next_work_is_due(database: str) -> None:
+    wake("a:1", later=MINUTE)
+    wake("a:2", later=2 * MINUTE)
+    with write_transaction():
+        queue.wake("b:1", at=now(), pool="elsewhere")
+
+    due = queue.next_due()
+
+    assert due is not None
+    assert timedelta() < due - now() <= MINUTE
+    assert queue.take(at=now()) is None, "what another pool does is none of its business"
+    other = queue.take(at=now(), pool="elsewhere")
+    assert other is not None
+    assert other.key == "b:1"
+
+
+def test_what_is_used_by_one_at_a_time_is_seized_renewed_and_given_back(database: str) -> None:
+    lease = queue.seize("endpoint:1", at=now())
+    assert lease is not None
+    assert queue.seize("endpoint:1", at=now()) is None
+
+    queue.renew(lease, until=now() + MINUTE)
+    queue.release(lease)
+
+    heir = queue.seize("endpoint:1", at=now())
+    assert heir is not None
+    assert heir.epoch == lease.epoch + 1
+    with pytest.raises(LeaseLost):
+        queue.renew(lease, until=now() + MINUTE)
+    queue.release(lease)
+    assert queue.seize("endpoint:1", at=now()) is None, "a late release changes nothing"
+    assert queue.take(at=now()) is None, "nothing to be done by itself"
+
+
 def test_an_idle_runner_hears_of_new_work(database: str) -> None:
     heard = threading.Event()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Final
 
 from django.db import connection, transaction
@@ -177,10 +177,10 @@ def next_due(*, pool: str = SERVE) -> datetime | None:
         row = sql.fetchone()
     if row is None:
         return None
-    if isinstance(row[0], str):  # raw rows of SQLite carry times as text
-        return datetime.fromisoformat(row[0] + "+00:00")
-    assert isinstance(row[0], datetime)
-    return row[0]
+    due = row[0]
+    assert isinstance(due, datetime)
+    # SQLite keeps no zone; everything is stored as UTC.
+    return due if due.tzinfo is not None else due.replace(tzinfo=UTC)
 
 
 def _anything_due(at: datetime, pool: str) -> bool:
