@@ -29,7 +29,7 @@ from tripartite.domain.settlement import FeeRule, NetworkFeeBearer
 from tripartite.domain.terms import Deadlines, Details, Terms
 from tripartite.protocol.admission import admit, open_record
 from tripartite.protocol.agreement import Agreement, write_details
-from tripartite.protocol.bodies import write_report
+from tripartite.protocol.bodies import write_report, write_txset
 from tripartite.protocol.canonical import Json
 from tripartite.protocol.envelope import Kind, place, write_envelope
 from tripartite.protocol.identity import Identity
@@ -41,6 +41,7 @@ ORIGIN = "http://127.0.0.1:8700"
 AMOUNT = 1_500_000_000_000
 TXID = "ab" * 32
 TX = "00ff"
+KEY_IMAGE = "1e" * 32
 
 
 @dataclass(frozen=True)
@@ -177,12 +178,9 @@ class Market:
                 Kind.PAYOUT_INFO,
                 **deal.sealed(role, Kind.PAYOUT_INFO, round_=1, attempt=attempt),
             )
-        self.say(
-            deal,
-            Role.BUYER,
-            Kind.PAYOUT_TXSET,
-            **deal.sealed(Role.BUYER, Kind.PAYOUT_TXSET, round_=2, attempt=attempt),
-        )
+        built = deal.sealed(Role.BUYER, Kind.PAYOUT_TXSET, round_=2, attempt=attempt)
+        built["body"] = write_txset(built["body"], [KEY_IMAGE])
+        self.say(deal, Role.BUYER, Kind.PAYOUT_TXSET, **built)
         self.say(
             deal,
             Role.VENDOR,

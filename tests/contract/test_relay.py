@@ -34,6 +34,7 @@ def test_a_deal_goes_from_proposal_to_broadcast(market: Market) -> None:
         "confirmations": 0,
         "required": 10,
         "height": None,
+        "elsewhere": False,
         "looked_at": None,
     }
     assert shown["deposit"]["vendor"]["confirmed"] == str(AMOUNT)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.kit import TX, TXID, Market
+from tests.contract.kit import KEY_IMAGE, TX, TXID, Market
 from tripartite.coordinator.escrows.models import Escrow
 from tripartite.coordinator.storing import now, write_transaction
 from tripartite.coordinator.watch.keys import PAYOUT, payout_key
@@ -35,14 +35,18 @@ class ScriptedNode:
     def __init__(self, network: Network = Network.REGTEST) -> None:
         self.network = network
         self.transaction: KnownTransaction | None = None
+        self.others: tuple[KnownTransaction, ...] = ()
         self.reachable = True
+        self.spends = KEY_IMAGE
         self.sent: list[str] = []
 
     def mined(self, *, confirmations: int) -> None:
-        self.transaction = KnownTransaction(TXID, False, 200, confirmations, False, "")
+        self.transaction = KnownTransaction(
+            TXID, False, 200, confirmations, False, "", (self.spends,)
+        )
 
     def in_pool(self) -> None:
-        self.transaction = KnownTransaction(TXID, True, None, 0, False, "")
+        self.transaction = KnownTransaction(TXID, True, None, 0, False, "", (self.spends,))
 
     def get_info(self) -> NodeInfo:
         self._answer()
@@ -55,7 +59,7 @@ class ScriptedNode:
         self._answer()
         if self.transaction is None:
             return FoundTransactions((), tuple(txids))
-        return FoundTransactions((self.transaction,), ())
+        return FoundTransactions((self.transaction, *self.others), ())
 
     def send_raw_transaction(self, blob: str) -> Submission:
         self.sent.append(blob)
@@ -174,6 +178,37 @@ def test_a_rival_payout_that_was_mined_is_the_outcome(watch: Watch) -> None:
     )
     watch.market.pay_out(watch.deal, "99" * 32, attempt=2)
     watch.node.mined(confirmations=10)
+
+    shown = watch.look()
+
+    assert (shown["state"], shown["payout"]["txid"]) == ("completed", TXID)
+
+
+def test_an_announced_transaction_that_spends_something_else_ends_nothing(watch: Watch) -> None:
+    """Whoever signed last named another's transaction: the builder had said what it would spend."""
+    watch.node.spends = "2e" * 32
+    watch.node.mined(confirmations=10)
+
+    shown = watch.look()
+    watch.look()
+
+    assert (shown["state"], shown["payout"]["elsewhere"]) == ("releasing", True)
+    assert watch.events() == ["TransactionElsewhere"], "once"
+    watch.node.spends = KEY_IMAGE
+    watch.node.mined(confirmations=10)
+    shown = watch.look()
+    assert (shown["state"], shown["payout"]["elsewhere"]) == ("completed", False)
+
+
+def test_a_true_payout_counts_though_another_transaction_was_announced_too(watch: Watch) -> None:
+    watch.market.say(
+        watch.deal, Role.BUYER, Kind.PAYOUT_RESTART, body={"reason": "rejected"}, attempt=1
+    )
+    foreign = "99" * 32
+    watch.market.pay_out(watch.deal, foreign, attempt=2)
+    watch.node.mined(confirmations=10)
+    assert watch.node.transaction is not None
+    watch.node.others = (KnownTransaction(foreign, False, 100, 500, False, "", ("2e" * 32,)),)
 
     shown = watch.look()
 

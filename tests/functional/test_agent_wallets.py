@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 
 from tests.functional.daemons import Wallets, chain, node, refreshed, until, wallets
 from tripartite.agent.payouts import PayoutPlan, expected
-from tripartite.agent.verification import PayoutRefused
+from tripartite.agent.verification import PayoutPromiseDiffers, PayoutRefused
 from tripartite.agent.wallets.pool import WalletPool
 from tripartite.agent.wallets.records import (
     Endpoint,
@@ -208,7 +208,8 @@ def test_a_deposit_is_seen_and_paid_out_to_the_last_piconero(
 
     plan = market.plan(funded)
     infos = market.infos(funded, Role.BUYER, Role.VENDOR)
-    txset = buyer.build(funded.refs[Role.BUYER], infos[Role.VENDOR], plan)
+    built = buyer.build(funded.refs[Role.BUYER], infos[Role.VENDOR], plan)
+    txset, plan = built.txset, replace(plan, key_images=built.key_images)
     with pytest.raises(RoundSpent):
         buyer.build(funded.refs[Role.BUYER], infos[Role.VENDOR], plan)
 
@@ -222,6 +223,7 @@ def test_a_deposit_is_seen_and_paid_out_to_the_last_piconero(
     assert [(one.txset, one.txid, one.fee) for one in kept] == [(done.txset, done.txid, done.fee)]
     (known,) = market.chain.get_transactions([done.txid]).found
     assert (known.in_pool, known.blob) == (True, done.tx_hex)
+    assert sorted(known.key_images) == sorted(built.key_images), "spent as promised"
 
     # Sent again, lost and sent again, mined and sent again: always the same transaction.
     assert buyer.resubmit(funded.refs[Role.BUYER], done.txset) == done.txid
@@ -250,10 +252,13 @@ def test_a_cosigner_signs_no_other_payout_and_never_twice_with_one_export(
     release, refund = market.plan(escrow), market.plan(escrow, Event.REFUND_SIGNED)
 
     infos = market.infos(escrow, Role.ARBITER, Role.VENDOR)
-    txset = arbiter.build(of_arbiter, infos[Role.VENDOR], release)
+    txset = arbiter.build(of_arbiter, infos[Role.VENDOR], release).txset
     signed: list[SignedPayout] = []
     with pytest.raises(PayoutRefused):
         vendor.cosign(of_vendor, infos[Role.ARBITER], txset, refund, signed.append)
+    broken = replace(release, key_images=("1e" * 32,))
+    with pytest.raises(PayoutPromiseDiffers):
+        vendor.cosign(of_vendor, infos[Role.ARBITER], txset, broken, signed.append)
     assert signed == []
 
     class DiskFull(Exception):
@@ -277,7 +282,7 @@ def test_a_cosigner_signs_no_other_payout_and_never_twice_with_one_export(
     assert fresh != infos[Role.VENDOR]
 
     infos = market.infos(escrow, Role.ARBITER, Role.VENDOR)
-    txset = arbiter.build(of_arbiter, infos[Role.VENDOR], release)
+    txset = arbiter.build(of_arbiter, infos[Role.VENDOR], release).txset
     done = vendor.cosign(of_vendor, infos[Role.ARBITER], txset, release, signed.append)
     assert [one.txid for one in signed] == [done.txid]
     market.chain.generate_blocks(1, market.mined_to)

@@ -25,7 +25,7 @@ from tripartite.agent.reconciling import Reconciler
 from tripartite.agent.speaking import Refusal, Say, Speaker
 from tripartite.agent.wallets import signing
 from tripartite.agent.wallets.pool import WalletPool
-from tripartite.agent.wallets.records import Node, SignedPayout, WalletRef
+from tripartite.agent.wallets.records import BuiltPayout, Node, SignedPayout, WalletRef
 from tripartite.agent.wallets.slots import Slot
 from tripartite.devnet.deals import Deal
 from tripartite.devnet.party import Party
@@ -34,6 +34,7 @@ from tripartite.monero.errors import NotEnoughMoney, NothingUnlocked
 from tripartite.monero.monerod import Monerod
 from tripartite.monero.signing import Built
 from tripartite.monero.wallet_results import Recipient
+from tripartite.protocol.bodies import write_txset
 from tripartite.protocol.canonical import Json
 from tripartite.protocol.envelope import Kind, write_envelope
 from tripartite.protocol.record import PAYOUT_TXSET_ROUND, transcript
@@ -112,13 +113,14 @@ class EvilWallets:
     def __getattr__(self, name: str) -> object:
         return getattr(self._pool, name)
 
-    def build(self, ref: WalletRef, cosigner_info: str, plan: PayoutPlan) -> str:
+    def build(self, ref: WalletRef, cosigner_info: str, plan: PayoutPlan) -> BuiltPayout:
         trick = self.build_trick
         if trick is None:
             return self._pool.build(ref, cosigner_info, plan)
         with self._pool._open(ref) as slot:
             purse = signing._take_in(slot, self._pool._node, cosigner_info, plan)
-            return trick(Bench(slot, plan, purse.balance, purse.estimate))
+            txset = trick(Bench(slot, plan, purse.balance, purse.estimate))
+            return BuiltPayout(txset, purse.key_images)
 
     def cosign(
         self,
@@ -204,7 +206,8 @@ class EvilAgent(Agent):
             attempt=attempt,
             round_=PAYOUT_TXSET_ROUND,
         )
-        return self._signs(case, Kind.PAYOUT_TXSET, body, attempt, PAYOUT_TXSET_ROUND)
+        promised = write_txset(body, [secrets.token_hex(32)])
+        return self._signs(case, Kind.PAYOUT_TXSET, promised, attempt, PAYOUT_TXSET_ROUND)
 
     def attests(self, deal: Deal, address: str) -> str:
         """A true signature under another address; nobody has heard it."""

@@ -122,7 +122,7 @@ def test_a_payout_that_no_node_knows_ends_nothing(
 
 @lie("says-it-sent-a-transaction-of-something-else", by=PARTY, answer="payout_elsewhere")
 def test_a_mined_transaction_of_something_else_is_no_payout(court: Court, evil: EvilAgent) -> None:
-    """The coordinator, which sees no amounts, is fooled; the vendor's agent looks for its money."""
+    """Neither coordinator nor agent is fooled: the vendor's agent had said what it would spend."""
     deal = court.market.keyed_deal()
     deposit = deal.fund()
     found = deal.devnet.chain.transaction(deposit)
@@ -133,8 +133,13 @@ def test_a_mined_transaction_of_something_else_is_no_payout(court: Court, evil: 
     court.refuses(deal, VENDOR)
     evil.wallets.cosign_trick = None
 
-    assert _shown_state(deal, VENDOR) is State.REFUNDING
+    court.market.mine(10)
+    deal.until(lambda: deal.overview().elsewhere, what="the coordinator sees it, too")
+    assert deal.state is _shown_state(deal, VENDOR) is State.REFUNDING
     assert deal.devnet.purses.received(BUYER, deposit) == 0
+    before = evil.payout_attempt(deal)
+    court.resume(deal, VENDOR)
+    deal.until(lambda: evil.payout_attempt(deal) > before, what="the vendor begins anew")
 
 
 @pytest.fixture(scope="module")

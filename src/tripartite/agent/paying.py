@@ -24,6 +24,7 @@ from tripartite.agent.wallets.records import PayoutOvertaken, SignedPayout, Wall
 from tripartite.domain.errors import Refused, Tampered, Unavailable
 from tripartite.domain.settlement import Recipient
 from tripartite.monero.errors import NothingUnlocked
+from tripartite.protocol.bodies import write_txset
 from tripartite.protocol.envelope import Kind
 from tripartite.protocol.record import (
     PAYOUT_BROADCAST_ROUND,
@@ -80,16 +81,16 @@ def build_payout(desk: Desk, case: StoredCase, attempt: int) -> Outcome:
     info = desk.unseal(case, payout.said[PAYOUT_INFO_ROUND, payout.cosigner], "multisig_info")
     _begin(desk, case, attempt, _Step.BUILD)
     try:
-        txset = desk.wallets.build(ref, info, plan)
+        built = desk.wallets.build(ref, info, plan)
     except (PayoutRefused, Refused, Unavailable) as error:
         return _again(desk, case, attempt, error)
     desk.at(Boundary.WALLET_ANSWERED)
     body = desk.seal(
-        case, Kind.PAYOUT_TXSET, "txset", txset, attempt=attempt, round_=PAYOUT_TXSET_ROUND
+        case, Kind.PAYOUT_TXSET, "txset", built.txset, attempt=attempt, round_=PAYOUT_TXSET_ROUND
     )
     return Say(
         Kind.PAYOUT_TXSET,
-        body,
+        write_txset(body, built.key_images),
         attempt,
         PAYOUT_TXSET_ROUND,
         also=lambda: desk.book.finish(case.escrow_id, Phase.PAYOUT, attempt, _Step.BUILD),
@@ -162,6 +163,7 @@ def payout_plan(desk: Desk, case: StoredCase) -> PayoutPlan:
         event=payout.event,
         vendor_share=payout.vendor_share,
         vendor_bps=payout.vendor_bps,
+        key_images=payout.key_images or None,
     )
 
 

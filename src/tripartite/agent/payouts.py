@@ -63,7 +63,8 @@ class PayoutPlan:
 
     ``event`` is the decision that is carried out. A settlement names the ``vendor_share`` of the
     agreed ``amount`` in piconero, a ruling the ``vendor_bps``. ``addresses`` holds the payout
-    address of everybody who could be paid. Raises PayoutPlanUnsound and the errors of
+    address of everybody who could be paid. ``key_images`` are those of the outputs that the builder
+    says it spends, None before it has spoken. Raises PayoutPlanUnsound and the errors of
     ``parse_address``.
     """
 
@@ -75,6 +76,7 @@ class PayoutPlan:
     event: Event
     vendor_share: int | None = None
     vendor_bps: int | None = None
+    key_images: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         """Refuse addresses that would make "who gets what" ambiguous."""

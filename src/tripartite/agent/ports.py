@@ -9,7 +9,7 @@ from typing import Protocol
 
 from tripartite.agent.payouts import PayoutPlan
 from tripartite.agent.wallets.health import Health
-from tripartite.agent.wallets.records import Sighting, SignedPayout, WalletRef
+from tripartite.agent.wallets.records import BuiltPayout, Sighting, SignedPayout, WalletRef
 from tripartite.domain.parties import Role
 from tripartite.monero.monerod import FoundTransactions, Submission
 
@@ -91,7 +91,7 @@ class Wallets(Protocol):
 
     def export_info(self, ref: WalletRef) -> str: ...
 
-    def build(self, ref: WalletRef, cosigner_info: str, plan: PayoutPlan) -> str: ...
+    def build(self, ref: WalletRef, cosigner_info: str, plan: PayoutPlan) -> BuiltPayout: ...
 
     def cosign(
         self,
@@ -106,7 +106,7 @@ class Wallets(Protocol):
 
     def spent_by(self, ref: WalletRef) -> tuple[str, ...]: ...
 
-    def examine(self, ref: WalletRef) -> Health: ...
+    def examine(self, ref: WalletRef, infos: Sequence[str] = ()) -> Health: ...
 
 
 class Node(Protocol):

@@ -9,13 +9,15 @@ PayoutRefused (Tampered)
 ├── PayoutStrangerPaid, PayoutRecipientTwice, PayoutRecipientMissing, PayoutAmountWrong
 ├── PayoutChangeToStranger, PayoutChangeKept, PayoutSumsWrong
 ├── PayoutDummyOutputs, PayoutPaymentId, PayoutExtra
-└── PayoutBalanceDiffers, PayoutFeeTooHigh, PayoutFeeTooLow: an honest builder can err here
+└── PayoutBalanceDiffers, PayoutFeeTooHigh, PayoutFeeTooLow, PayoutPromiseDiffers: an honest builder
+    can err here
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from typing import ClassVar, Final
 
 from tripartite.agent.payouts import FeeLimit, PayoutPlan, expected
@@ -135,6 +137,13 @@ class PayoutFeeTooLow(PayoutRefused):
     restart_helps: ClassVar[bool] = True
 
 
+class PayoutPromiseDiffers(PayoutRefused):
+    """The builder told everybody of other outputs than the transaction spends."""
+
+    code: ClassVar[str] = "payout_promise_differs"
+    restart_helps: ClassVar[bool] = True
+
+
 _STOP: Final = "Don't sign. Ask the builder, by another way than the coordinator, what happened."
 _AGAIN: Final = "Start the payout again; if that repeats, ask the builder what happened."
 
@@ -163,6 +172,16 @@ def check_payout(description: Description, plan: PayoutPlan, balance: int, limit
     _check_fee(transaction.fee, limit)
     _check_recipients(transaction, plan, balance)
     _check_baggage(transaction, plan)
+
+
+def check_promise(plan: PayoutPlan, key_images: Collection[str]) -> None:
+    """Return only if the builder's open word names the outputs that the payout spends.
+
+    ``key_images`` are those of what the signer's own wallet can spend, all of which ``check_payout``
+    has found spent. With another promise nobody else would know the mined payout for what it is.
+    """
+    if plan.key_images is not None and sorted(plan.key_images) != sorted(key_images):
+        raise PayoutPromiseDiffers(_AGAIN, promised=len(plan.key_images), own=len(key_images))
 
 
 def _check_summary(description: Description, transaction: DescribedTransaction) -> None:

@@ -57,6 +57,7 @@ class Overview:
     reports: Mapping[Role, Report]
     txid: str | None
     confirmations: int
+    elsewhere: bool
     required: int
     waiting_on: tuple[tuple[Role, str], ...]
     missing: int
@@ -74,6 +75,7 @@ class Overview:
                 reports={Role(role): read_report(_fields(one)) for role, one in reports.items()},
                 txid=_text(payout.get("txid")),
                 confirmations=int(str(payout.get("confirmations", 0))),
+                elsewhere=payout.get("elsewhere") is True,
                 required=int(str(payout.get("required", 0))),
                 waiting_on=tuple(
                     (Role(str(one["role"])), str(one["what"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
@@ -54,7 +55,8 @@ class NodeVersion:
 class KnownTransaction:
     """A transaction as the node has it; ``height`` is None and ``confirmations`` 0 in the pool.
 
-    ``blob`` is the raw transaction (hex): it can be sent again without any wallet.
+    ``blob`` is the raw transaction (hex): it can be sent again without any wallet. ``key_images``
+    say which outputs it spends, as nobody can spend one without its image.
     """
 
     txid: str
@@ -63,6 +65,7 @@ class KnownTransaction:
     confirmations: int
     double_spend_seen: bool
     blob: str
+    key_images: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, answer: Answer, *, chain_height: int) -> KnownTransaction:
@@ -78,6 +81,7 @@ class KnownTransaction:
             confirmations=confirmations,
             double_spend_seen=answer.flag("double_spend_seen", False),
             blob=answer.text("as_hex", ""),
+            key_images=_key_images(answer),
         )
 
 
@@ -244,7 +248,9 @@ class Monerod:
         between the two can only make them fewer, never more.
         """
         height = self.get_block_count()
-        body: dict[str, object] = {"txs_hashes": list(txids), "prune": prune}
+        body: dict[str, object] = {
+            "txs_hashes": list(txids), "prune": prune, "decode_as_json": True
+        }  # fmt: skip
         answer = _ok(self._channel.post("/get_transactions", body))
         return FoundTransactions(
             tuple(KnownTransaction.read(one, chain_height=height) for one in answer.parts("txs")),
@@ -304,6 +310,18 @@ def _ok(answer: Answer) -> Answer:
             f"{answer.method} failed. The node's own log says more.", method=answer.method
         )
     return answer
+
+
+def _key_images(answer: Answer) -> tuple[str, ...]:
+    """From a transaction's own JSON; the inputs of a block's reward have none."""
+    try:
+        decoded: object = json.loads(answer.text("as_json", "") or "{}")
+    except ValueError:
+        raise RpcAnswerUnreadable(
+            "The node's transaction can't be read.", method=answer.method
+        ) from None
+    inputs = Answer.of(answer.method, decoded).parts("vin")
+    return tuple(one.part("key").text("k_image") for one in inputs if "key" in one.fields)
 
 
 def _busy(answer: Answer) -> DaemonBusy:

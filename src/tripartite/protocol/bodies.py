@@ -15,7 +15,7 @@
     evidence              sealed {name, type, sha256, part, parts, data}
     ruling                vendor_bps, cosigner (who carries it out with the arbiter)
     payout_info           sealed {multisig_info}
-    payout_txset          sealed {txset}
+    payout_txset          sealed {txset}, key_images (of the outputs that it spends)
     payout_broadcast      txid, tx (the signed transaction, which is public now)
     payout_restart        reason
     payout_seen           txid, outcome (of a payout made outside this record)
@@ -26,7 +26,7 @@ Reasons are short codes for programs, not prose: prose is sealed.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -38,7 +38,7 @@ from tripartite.domain.parties import Role
 from tripartite.domain.settlement import ALL_BPS, ShareOutOfRange
 from tripartite.protocol.agreement import Agreement, BodyMalformed, details_hash
 from tripartite.protocol.canonical import Json
-from tripartite.protocol.envelope import Message, is_digest
+from tripartite.protocol.envelope import Kind, Message, is_digest
 from tripartite.protocol.identity import Identity
 from tripartite.protocol.record import Attestation
 from tripartite.protocol.sealing import unseal
@@ -108,8 +108,9 @@ def read_reason(message: Message) -> str:
 
 def read_sealed(message: Message) -> Mapping[str, Json]:
     """The JWE, still closed."""
+    beside = {"key_images"} if message.kind is Kind.PAYOUT_TXSET else set()
     match message.body:
-        case {"sealed": Mapping() as sealed, **rest} if not rest:
+        case {"sealed": Mapping() as sealed, **rest} if rest.keys() == beside:
             return sealed
         case _:
             raise _malformed(message)
@@ -168,6 +169,24 @@ def read_report(value: Mapping[str, Json]) -> Report:
             )
         case _:
             raise BodyMalformed("A deposit report has confirmed, pending, locked and height.")
+
+
+def read_key_images(message: Message) -> tuple[str, ...]:
+    """The key images of the outputs that a payout spends, rising: one list has one spelling."""
+    match message.body:
+        case {"key_images": [*images]}:
+            pass
+        case _:
+            raise _malformed(message)
+    read = tuple(one for one in images if isinstance(one, str) and is_digest(one))
+    if not read or len(read) != len(images) or list(read) != sorted(set(read)):
+        raise _malformed(message)
+    return read
+
+
+def write_txset(sealed: Mapping[str, Json], key_images: Iterable[str]) -> dict[str, Json]:
+    """A ``payout_txset``: the sealed set, and which outputs it spends."""
+    return {**sealed, "key_images": sorted(set(key_images))}
 
 
 def read_broadcast(message: Message) -> Broadcast:

@@ -8,7 +8,7 @@ come to the same state, or an agent finds out who lied.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
@@ -63,7 +63,8 @@ class Payout:
     ``builder`` builds the transaction; ``cosigner`` checks, signs and submits it. The cosigner is
     the one who gets paid: nobody has more reason to finish. ``said`` holds message hashes by
     (round, role) of the present ``attempt``. A settlement names the ``vendor_share`` of the agreed
-    amount in piconero, a ruling the ``vendor_bps``.
+    amount in piconero, a ruling the ``vendor_bps``. ``key_images`` are those of the outputs that it spends,
+    by the builder's word.
     """
 
     event: Event
@@ -73,6 +74,7 @@ class Payout:
     vendor_share: int | None = None
     vendor_bps: int | None = None
     said: Mapping[tuple[int, Role], str] = field(default_factory=dict)
+    key_images: tuple[str, ...] = ()
     txid: str | None = None
 
     @property
@@ -88,8 +90,9 @@ class Record:
     ``details`` are the hashes of the sealed parts; ``exchange`` holds message hashes by
     (round, role) of the present key exchange ``attempt``, and ``attested`` what was attested in it.
     ``broadcasts`` are all payouts ever handed to the network, by transaction id, with the event
-    that makes each final: whichever is mined is the outcome. ``seen`` are parties' reports of a
-    payout that was made outside this record.
+    that makes each final: whichever is mined is the outcome. ``spends`` are the key images that
+    each of them has to spend, by its builder's word (see ``is_own_payout``). ``seen`` are parties'
+    reports of a payout that was made outside this record.
     """
 
     agreement: Agreement
@@ -108,6 +111,7 @@ class Record:
     disputed_by: Role | None = None
     payout: Payout | None = None
     broadcasts: Mapping[str, Event] = field(default_factory=dict)
+    spends: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     seen: Mapping[Role, tuple[str, Event]] = field(default_factory=dict)
 
     @property
@@ -130,6 +134,19 @@ class Record:
             if party == identity:
                 return role
         raise NotAParty("This identity takes no part in the escrow.")
+
+
+def is_own_payout(record: Record, txid: str, key_images: Collection[str]) -> bool:
+    """Whether two parties stand behind a transaction that spends these ``key_images``.
+
+    Whoever signs last announces the transaction, and could name any that is on the chain. So its
+    builder has said before which outputs it spends; no other transaction can spend them, and none
+    can without two signatures. A payout that two parties report by its id needs no more.
+    """
+    if txid not in record.broadcasts:
+        return False
+    promised = record.spends.get(txid)
+    return promised is None or sorted(promised) == sorted(key_images)
 
 
 def transcript(record: Record) -> str | None:

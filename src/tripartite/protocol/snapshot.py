@@ -34,6 +34,7 @@ def to_json(record: Record) -> dict[str, Json]:
         "offers": {r.value: [o.digest, str(o.vendor_share)] for r, o in record.offers.items()},
         "disputed_by": record.disputed_by and record.disputed_by.value,
         "broadcasts": {txid: event.value for txid, event in record.broadcasts.items()},
+        "spends": {txid: list(images) for txid, images in record.spends.items()},
         "seen": {r.value: [txid, event.value] for r, (txid, event) in record.seen.items()},
         "payout": None
         if payout is None
@@ -45,6 +46,7 @@ def to_json(record: Record) -> dict[str, Json]:
             "vendor_share": None if payout.vendor_share is None else str(payout.vendor_share),
             "vendor_bps": payout.vendor_bps,
             "said": [[r, role.value, d] for (r, role), d in payout.said.items()],
+            "key_images": list(payout.key_images),
             "txid": payout.txid,
         },
     }
@@ -63,6 +65,7 @@ def from_json(value: Mapping[str, Json]) -> Record:
     offers = cast("Mapping[str, tuple[str, str]]", value["offers"])
     disputed_by = cast("str | None", value["disputed_by"])
     broadcasts = cast("Mapping[str, str]", value["broadcasts"])
+    spends = cast("Mapping[str, list[str]]", value["spends"])
     seen = cast("Mapping[str, tuple[str, str]]", value["seen"])
     reports = cast("Mapping[str, Mapping[str, Json]]", value["reports"])
     return Record(
@@ -81,6 +84,7 @@ def from_json(value: Mapping[str, Json]) -> Record:
         offers={Role(r): Offer(digest, int(share)) for r, (digest, share) in offers.items()},
         disputed_by=None if disputed_by is None else Role(disputed_by),
         broadcasts={txid: Event(event) for txid, event in broadcasts.items()},
+        spends={txid: tuple(images) for txid, images in spends.items()},
         seen={Role(r): (txid, Event(event)) for r, (txid, event) in seen.items()},
         payout=_payout(cast("Mapping[str, Json] | None", value["payout"])),
     )
@@ -105,5 +109,6 @@ def _payout(value: Mapping[str, Json] | None) -> Payout | None:
         vendor_share=None if share is None else int(share),
         vendor_bps=cast("int | None", value["vendor_bps"]),
         said={(r, Role(role)): digest for r, role, digest in said},
+        key_images=tuple(cast("list[str]", value["key_images"])),
         txid=cast("str | None", value["txid"]),
     )

@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.unit.protocol.trade import ADDRESSES, DEPOSIT_ADDRESS, ESCROW_ID, terms
+from tests.unit.protocol.trade import (
+    ADDRESSES,
+    DEPOSIT_ADDRESS,
+    ESCROW_ID,
+    KEY_IMAGE,
+    terms,
+)
 from tripartite.agent.decisions import Decision, Decisions
 from tripartite.agent.desk import Desk, Pace
 from tripartite.agent.home import OpenHome, create_home, open_home
@@ -21,7 +27,7 @@ from tripartite.agent.reconciling import Reconciler
 from tripartite.agent.speaking import MessageRefused
 from tripartite.agent.wallet_book import WalletBook
 from tripartite.agent.wallets.health import Health
-from tripartite.agent.wallets.records import Sighting, SignedPayout, WalletRef
+from tripartite.agent.wallets.records import BuiltPayout, Sighting, SignedPayout, WalletRef
 from tripartite.domain.deposits import Output
 from tripartite.domain.errors import TripartiteError, Unavailable
 from tripartite.domain.parties import Network, Role
@@ -117,6 +123,7 @@ class PaperWallets:
     plans: list[PayoutPlan] = field(default_factory=list)
     made: int = 0
     spending: tuple[str, ...] = ()
+    learned: tuple[str, ...] = ()
     images: tuple[KeyImageStatus, ...] = (KeyImageStatus.SPENT_IN_CHAIN,)
     import_needed: bool = False
 
@@ -154,10 +161,10 @@ class PaperWallets:
         self._called("export_info")
         return "aa"
 
-    def build(self, ref: WalletRef, cosigner_info: str, plan: PayoutPlan) -> str:
+    def build(self, ref: WalletRef, cosigner_info: str, plan: PayoutPlan) -> BuiltPayout:
         self._called("build")
         self.plans.append(plan)
-        return "bb"
+        return BuiltPayout("bb", (KEY_IMAGE,))
 
     def cosign(
         self,
@@ -181,8 +188,9 @@ class PaperWallets:
         self._called("spent_by")
         return self.spending
 
-    def examine(self, ref: WalletRef) -> Health:
+    def examine(self, ref: WalletRef, infos: Sequence[str] = ()) -> Health:
         self._called("examine")
+        self.learned += tuple(infos)
         return Health(120, self.import_needed, 0, self.images)
 
     def deposit(self, amount: int, *, height: int | None = 101, top: int = 120) -> None:
@@ -202,11 +210,14 @@ class PaperNode:
     confirmations: int | None = None
     sent: list[str] = field(default_factory=list)
     takes: bool = True
+    spends: str = KEY_IMAGE
 
     def get_transactions(self, txids: Sequence[str], *, prune: bool = False) -> FoundTransactions:
         if self.confirmations is None:
             return FoundTransactions((), tuple(txids))
-        one = KnownTransaction(txids[0], False, 130, self.confirmations, False, "dd")
+        one = KnownTransaction(
+            txids[0], False, 130, self.confirmations, False, "dd", (self.spends,)
+        )
         return FoundTransactions((one,), ())
 
     def send_raw_transaction(self, blob: str) -> Submission:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import pytest
 
 from tests.unit.agent.market import TXID, Market, Trader
-from tests.unit.protocol.trade import ESCROW_ID, terms
+from tests.unit.protocol.trade import ESCROW_ID, KEY_IMAGE, terms
 from tripartite.agent import deciding, resolving
 from tripartite.agent.arguing import (
     MAX_FILE_BYTES,
@@ -77,7 +78,7 @@ def test_a_split_is_paid_out_as_both_signed_it(market: Market) -> None:
 
     assert payout(market).txid == TXID
     (built,), (signed,) = market.buyer.wallets.plans, market.vendor.wallets.plans
-    assert built == signed
+    assert replace(built, key_images=(KEY_IMAGE,)) == signed, "the builder has said what it spends"
     assert (built.event, built.vendor_share) == (Event.SETTLEMENT_AGREED, SHARE)
     assert market.arbiter.wallets.plans == []
 

@@ -21,11 +21,11 @@ from tests.unit.agent.market import (
     PowerCut,
     Trader,
 )
-from tests.unit.protocol.trade import ESCROW_ID, terms
+from tests.unit.protocol.trade import ESCROW_ID, KEY_IMAGE, terms
 from tripartite.agent.decisions import Decision
 from tripartite.agent.payouts import PayoutPlan
 from tripartite.agent.ports import Boundary, pass_through
-from tripartite.agent.wallets.records import SignedPayout, WalletRef
+from tripartite.agent.wallets.records import BuiltPayout, SignedPayout, WalletRef
 from tripartite.domain.lifecycle import State
 from tripartite.domain.parties import Role
 from tripartite.monero.errors import StaleMultisigData
@@ -75,9 +75,9 @@ class ExactingWallets(PaperWallets):
         self.stop("after export")
         return f"{self.exports[ref.name]:04x}"
 
-    def build(self, ref: WalletRef, cosigner_info: str, plan: PayoutPlan) -> str:
+    def build(self, ref: WalletRef, cosigner_info: str, plan: PayoutPlan) -> BuiltPayout:
         self._use_up(ref)
-        return f"{cosigner_info}{self.exports[ref.name]:04x}"
+        return BuiltPayout(f"{cosigner_info}{self.exports[ref.name]:04x}", (KEY_IMAGE,))
 
     def cosign(
         self,
@@ -132,7 +132,7 @@ class SharedNode(PaperNode):
 
     def get_transactions(self, txids: Sequence[str], *, prune: bool = False) -> FoundTransactions:
         found = tuple(
-            KnownTransaction(one, False, 130, self.network.confirmations, False, "dd")
+            KnownTransaction(one, False, 130, self.network.confirmations, False, "dd", (KEY_IMAGE,))
             for one in txids
             if one in self.network.submitted
         )

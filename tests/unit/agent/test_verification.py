@@ -22,7 +22,12 @@ from tests.unit.agent.plans import (
 )
 from tripartite.agent import verification
 from tripartite.agent.payouts import PayoutPlan, estimate_fee, expected, fee_limit
-from tripartite.agent.verification import PayoutRefused, check_payout
+from tripartite.agent.verification import (
+    PayoutPromiseDiffers,
+    PayoutRefused,
+    check_payout,
+    check_promise,
+)
 from tripartite.domain.errors import Tampered, leaves
 from tripartite.domain.lifecycle import Event
 from tripartite.domain.money import ATOMIC
@@ -220,12 +225,25 @@ def test_no_recipient_can_be_altered(agreed: PayoutPlan, data: st.DataObject) ->
         )
 
 
+@pytest.mark.parametrize("own", [(), ("1e" * 32,), ("1e" * 32, "2e" * 32, "3e" * 32)])
+def test_a_builder_who_told_everybody_of_other_outputs_gets_no_signature(
+    own: tuple[str, ...],
+) -> None:
+    promised = replace(SPLIT, key_images=("1e" * 32, "2e" * 32))
+
+    check_promise(promised, ("2e" * 32, "1e" * 32))
+    check_promise(SPLIT, own)
+    with pytest.raises(PayoutPromiseDiffers):
+        check_promise(promised, own)
+
+
 def test_every_check_has_a_tampering_here() -> None:
     elsewhere = {
         "payout_not_one_transaction",
         "payout_summary_differs",
         "payout_fee_too_high",
         "payout_fee_too_low",
+        "payout_promise_differs",
     }
     ours = {
         leaf.code

@@ -221,7 +221,7 @@ def test_two_txsets_for_one_payout_attempt_are_tampering(trade: Trade) -> None:
     trade.fund()
     trade.say(BUYER, Kind.RELEASE)
     trade.pay()
-    other = trade.sealed(BUYER, Kind.PAYOUT_TXSET, "txset", "11", attempt=1, round_=2)
+    other = trade.txset(BUYER, attempt=1, value="11")
     text = trade.write(BUYER, Kind.PAYOUT_TXSET, other, attempt=1, round_=2)
     assert refused(trade, text).code == "message_substituted"
 
@@ -449,7 +449,7 @@ def test_a_party_outside_the_payout_cannot_take_part(trade: Trade) -> None:
 
 def test_a_payout_is_built_only_after_both_exported(trade: Trade) -> None:
     releasing(trade)
-    body = trade.sealed(BUYER, Kind.PAYOUT_TXSET, "txset", "00", attempt=1, round_=2)
+    body = trade.txset(BUYER, attempt=1)
     text = trade.write(BUYER, Kind.PAYOUT_TXSET, body, attempt=1, round_=2)
     assert refused(trade, text).code == "out_of_round"
 
@@ -459,7 +459,7 @@ def test_the_cosigner_cannot_build_and_the_builder_cannot_submit(trade: Trade) -
     for role in (BUYER, VENDOR):
         body = trade.sealed(role, Kind.PAYOUT_INFO, "multisig_info", "x", attempt=1, round_=1)
         trade.say(role, Kind.PAYOUT_INFO, body, attempt=1, round_=1)
-    txset = trade.sealed(VENDOR, Kind.PAYOUT_TXSET, "txset", "00", attempt=1, round_=2)
+    txset = trade.txset(VENDOR, attempt=1)
     text = trade.write(VENDOR, Kind.PAYOUT_TXSET, txset, attempt=1, round_=2)
     assert refused(trade, text).code == "wrong_role"
     sent: dict[str, Json] = {"txid": "ab" * 32, "tx": "00"}

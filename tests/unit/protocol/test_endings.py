@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.unit.protocol.trade import Trade
+from tests.unit.protocol.trade import KEY_IMAGE, Trade
 from tripartite.domain.errors import TripartiteError
 from tripartite.domain.lifecycle import PAID_OUT, Event, State, Teller
 from tripartite.domain.money import ATOMIC
@@ -23,6 +23,7 @@ from tripartite.protocol.next_step import (
     next_step,
     waiting_on,
 )
+from tripartite.protocol.record import is_own_payout
 
 BUYER, VENDOR, ARBITER = Role
 
@@ -86,6 +87,53 @@ def test_two_traders_agree_on_a_split_at_any_time(
     trade.pay()
     after, _ = observe(trade.now, Event.SETTLEMENT_CONFIRMED, by=Teller.CHAIN)
     assert after.state is State.SETTLED
+
+
+def test_an_announced_payout_is_one_only_if_it_spends_what_its_builder_said(trade: Trade) -> None:
+    txid = "ab" * 32
+    trade.say(BUYER, Kind.RELEASE)
+    trade.pay(txid)
+    state(trade)
+
+    assert is_own_payout(trade.now, txid, [KEY_IMAGE])
+    for spent in ([], ["2e" * 32], [KEY_IMAGE, "2e" * 32]):
+        assert not is_own_payout(trade.now, txid, spent)
+    assert not is_own_payout(trade.now, "cd" * 32, [KEY_IMAGE])
+
+
+def test_a_payout_that_two_parties_report_needs_no_builder(trade: Trade) -> None:
+    txid = "cd" * 32
+    trade.say(BUYER, Kind.RELEASE)
+    body: dict[str, Json] = {"txid": txid, "outcome": "release"}
+    trade.say(BUYER, Kind.PAYOUT_SEEN, body)
+    assert not is_own_payout(trade.now, txid, ["2e" * 32]), "one may lie"
+    trade.say(ARBITER, Kind.PAYOUT_SEEN, body)
+    assert is_own_payout(trade.now, txid, ["2e" * 32])
+
+
+def test_each_attempt_names_its_outputs_anew(trade: Trade) -> None:
+    """A deposit may have been mined again elsewhere in between."""
+    trade.say(BUYER, Kind.RELEASE)
+    trade.pay("ab" * 32)
+    trade.say(VENDOR, Kind.PAYOUT_RESTART, {"reason": "rejected"}, attempt=1)
+    assert trade.now.payout is not None
+    assert trade.now.payout.key_images == ()
+    assert is_own_payout(trade.now, "ab" * 32, [KEY_IMAGE])
+
+
+@pytest.mark.parametrize(
+    "images",
+    [[], ["1e"], [KEY_IMAGE, KEY_IMAGE], ["2e" * 32, KEY_IMAGE], [KEY_IMAGE.upper()], [1], "1e"],
+)
+def test_key_images_have_one_spelling(trade: Trade, images: Json) -> None:
+    trade.say(BUYER, Kind.RELEASE)
+    for role in (BUYER, VENDOR):
+        info = trade.sealed(role, Kind.PAYOUT_INFO, "multisig_info", "x", attempt=1, round_=1)
+        trade.say(role, Kind.PAYOUT_INFO, info, attempt=1, round_=1)
+    body = {**trade.txset(BUYER, attempt=1), "key_images": images}
+    with pytest.raises(TripartiteError) as refused:
+        trade.say(BUYER, Kind.PAYOUT_TXSET, body, attempt=1, round_=2)
+    assert refused.value.code == "body_malformed"
 
 
 def test_nobody_accepts_their_own_offer_or_one_that_was_replaced(trade: Trade) -> None:

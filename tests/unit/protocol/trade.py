@@ -14,7 +14,7 @@ from tripartite.domain.settlement import FeeRule, NetworkFeeBearer
 from tripartite.domain.terms import Deadlines, Details, Terms
 from tripartite.protocol.admission import Admission, admit, open_record
 from tripartite.protocol.agreement import Agreement, write_details
-from tripartite.protocol.bodies import write_report
+from tripartite.protocol.bodies import write_report, write_txset
 from tripartite.protocol.canonical import Json
 from tripartite.protocol.envelope import Kind, place, write_envelope
 from tripartite.protocol.identity import Identity
@@ -31,6 +31,9 @@ ADDRESSES = {
 }
 DEPOSIT_ADDRESS = "44C7HApNizAg8Uk74zDVmwKWARnLSedsB91k5t3ULWHR2vjn3p3iPmU2DTN731zCyx8MHqJue9DfeJb4xxdJB73AKL51nPi"
 OTHER_ADDRESS = "42nHFf5P8ZJifrUVadkuBbKnjyKc3cH9ECpqetLoxLeNLv5PDTFJ2hFVTBejRXpjUAcouERPXA33C5ohKvuKXYxj2m2GXbB"
+
+
+KEY_IMAGE = "1e" * 32
 
 
 def terms(**changes: object) -> Terms:
@@ -195,6 +198,11 @@ class Trade:
         for role in (Role.BUYER, Role.VENDOR):
             self.report(role, self.terms.amount_due)
 
+    def txset(self, role: Role, *, attempt: int, value: str = "00") -> dict[str, Json]:
+        """A body of ``payout_txset`` that spends one output."""
+        sealed = self.sealed(role, Kind.PAYOUT_TXSET, "txset", value, attempt=attempt, round_=2)
+        return write_txset(sealed, [KEY_IMAGE])
+
     def pay(self, txid: str = "ab" * 32) -> None:
         """From consent to a payout that was handed to the network."""
         payout = self.now.payout
@@ -203,7 +211,7 @@ class Trade:
         for role in payout.signers:
             body = self.sealed(role, Kind.PAYOUT_INFO, "multisig_info", "info", attempt=k, round_=1)
             self.say(role, Kind.PAYOUT_INFO, body, attempt=k, round_=1)
-        body = self.sealed(payout.builder, Kind.PAYOUT_TXSET, "txset", "00", attempt=k, round_=2)
+        body = self.txset(payout.builder, attempt=k)
         self.say(payout.builder, Kind.PAYOUT_TXSET, body, attempt=k, round_=2)
         broadcast: dict[str, Json] = {"txid": txid, "tx": "00"}
         self.say(payout.cosigner, Kind.PAYOUT_BROADCAST, broadcast, attempt=k, round_=3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -24,10 +25,17 @@ class Health:
     spent: tuple[KeyImageStatus, ...]
 
 
-def examine(slot: Slot, node: Monerod) -> Health:
-    """Refresh once and ask. Raises what the wallet answers when it can't be asked at all."""
+def examine(slot: Slot, node: Monerod, infos: Sequence[str] = ()) -> Health:
+    """Refresh once and ask. Raises what the wallet answers when it can't be asked at all.
+
+    ``infos`` are others' exports, however old: from any of them a wallet learns the images of the
+    outputs that were there, and so whether they are spent. One that can't be read tells nothing.
+    """
     with suppress(Unavailable):
         slot.rpc.refresh()
+    for info in infos:
+        with suppress(TripartiteError):
+            slot.rpc.import_multisig_info([info])
     balance = slot.rpc.get_balance()
     statuses: tuple[KeyImageStatus, ...] = ()
     # A wallet without anything says no to this; then there is nothing to ask the node about.

@@ -25,6 +25,7 @@ from tripartite.agent.wallets.health import Health
 from tripartite.agent.wallets.notes import Notebook
 from tripartite.agent.wallets.rack import Rack
 from tripartite.agent.wallets.records import (
+    BuiltPayout,
     Endpoint,
     Node,
     NodeOfWrongNetwork,
@@ -251,8 +252,8 @@ class WalletPool:
         with self._open(ref) as slot:
             return signing.export_info(slot, ref, self._node)
 
-    def build(self, ref: WalletRef, cosigner_info: str, plan: PayoutPlan) -> str:
-        """The transaction set (hex) that carries out ``plan``, checked; nothing is sent.
+    def build(self, ref: WalletRef, cosigner_info: str, plan: PayoutPlan) -> BuiltPayout:
+        """The transaction set that carries out ``plan``, checked; nothing is sent.
 
         Needs an ``export_info`` of this wallet before, and uses it up. Raises RoundSpent,
         CosignerBehind, MultisigInfoUnusable, NothingUnlocked, PayoutNotExact, PayoutRefused.
@@ -302,10 +303,13 @@ class WalletPool:
         with self._open(ref) as slot:
             return chain.spent_by(slot, self._node)
 
-    def examine(self, ref: WalletRef) -> Health:
-        """How fit the wallet is to sign. Its nonces stay as they are."""
+    def examine(self, ref: WalletRef, infos: Sequence[str] = ()) -> Health:
+        """How fit the wallet is to sign, and what became of its outputs. Its nonces stay as they are.
+
+        ``infos`` are others' exports (hex), for a wallet that takes no part in the signing.
+        """
         with self._open(ref) as slot:
-            return health.examine(slot, self._node)
+            return health.examine(slot, self._node, infos)
 
     # Slots
 

@@ -137,6 +137,14 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
+class BuiltPayout:
+    """A payout that lacks the co-signer's signature, and the key images of what it spends."""
+
+    txset: str = field(repr=False)
+    key_images: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SignedPayout:
     """A payout with both signatures. Persist it before it is submitted.
 

@@ -27,10 +27,11 @@ from tripartite.agent.payouts import (
     expected,
     fee_limit,
 )
-from tripartite.agent.verification import check_payout
+from tripartite.agent.verification import check_payout, check_promise
 from tripartite.agent.wallets.chain import catch_up
 from tripartite.agent.wallets.notes import Nonces
 from tripartite.agent.wallets.records import (
+    BuiltPayout,
     CosignerBehind,
     MultisigInfoUnusable,
     NotOneTransaction,
@@ -58,12 +59,13 @@ _ROUNDS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class _Purse:
-    """What the wallet can spend, in piconero, in how many outputs, and for which fees.
+    """What the wallet can spend, in piconero, which outputs that are, and for which fees.
 
     Outputs that aren't worth their fee are left out, as the wallet leaves them.
     """
 
     balance: int
+    key_images: tuple[str, ...]
     estimate: int
     limit: FeeLimit
 
@@ -77,15 +79,17 @@ def export_info(slot: Slot, ref: WalletRef, node: Monerod) -> str:
     return info
 
 
-def build(slot: Slot, ref: WalletRef, node: Monerod, cosigner_info: str, plan: PayoutPlan) -> str:
-    """The transaction set (hex) that carries out the plan, described and checked."""
+def build(
+    slot: Slot, ref: WalletRef, node: Monerod, cosigner_info: str, plan: PayoutPlan
+) -> BuiltPayout:
+    """The transaction set that carries out the plan, described and checked."""
     _require_fresh_nonces(slot, ref)
     purse = _take_in(slot, node, cosigner_info, plan)
     with slot.heavy:
         built = _build_exactly(slot, ref, plan, purse)
         check_payout(slot.rpc.describe_transfer(built.txset), plan, purse.balance, purse.limit)
         slot.rpc.store()
-    return built.txset
+    return BuiltPayout(built.txset, purse.key_images)
 
 
 def cosign(
@@ -104,6 +108,7 @@ def cosign(
     with slot.heavy:
         description = slot.rpc.describe_transfer(txset)
         check_payout(description, plan, purse.balance, purse.limit)
+        check_promise(plan, purse.key_images)
         _note_nonces(slot, ref, Nonces.SPENT, durable=True)
         signed = slot.rpc.sign_multisig(txset)
         slot.rpc.store()
@@ -167,18 +172,20 @@ def _count(outputs: Sequence[Output], fees: FeeEstimate, plan: PayoutPlan) -> _P
     rates = fees.by_priority
     per_byte = rates[PRIORITY - 1] if len(rates) >= PRIORITY else fees.per_byte
     usable = [
-        one.amount
+        one
         for one in outputs
         if one.unlocked and not one.spent and not one.frozen
         and one.amount >= dust_threshold(per_byte)
     ]  # fmt: skip
     if not usable:
         raise NothingUnlocked("Wait for ten confirmations.")
-    recipients = len(plan.gross(sum(usable)).items())
+    balance = sum(one.amount for one in usable)
+    recipients = len(plan.gross(balance).items())
     estimate = estimate_fee(
         per_byte, fees.quantization_mask, inputs=len(usable), recipients=recipients
     )
-    return _Purse(sum(usable), estimate, fee_limit(plan.network, estimate))
+    images = tuple(sorted(one.key_image for one in usable))
+    return _Purse(balance, images, estimate, fee_limit(plan.network, estimate))
 
 
 def _build_exactly(slot: Slot, ref: WalletRef, plan: PayoutPlan, purse: _Purse) -> Built:

@@ -56,12 +56,17 @@ class Waiting(Body):
 
 
 class PayoutShown(Body):
-    """The payout transaction, as the coordinator's own node sees it."""
+    """The payout transaction, as the coordinator's own node sees it.
+
+    ``elsewhere``: what was announced spends something else than this escrow's money, and ends
+    nothing.
+    """
 
     txid: str
     confirmations: int
     required: int
     height: int | None
+    elsewhere: bool
     looked_at: datetime | None
 
 

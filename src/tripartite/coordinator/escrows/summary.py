@@ -170,6 +170,7 @@ def _payout(
             "confirmations": sighting.confirmations,
             "required": required,
             "height": sighting.height,
+            "elsewhere": sighting.elsewhere,
             "looked_at": sighting.looked_at,
         }
     if expected is None:
@@ -179,5 +180,6 @@ def _payout(
         "confirmations": 0,
         "required": required,
         "height": None,
+        "elsewhere": False,
         "looked_at": None,
     }

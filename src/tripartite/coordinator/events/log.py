@@ -53,6 +53,7 @@ class EventType(StrEnum):
     VOTE_REQUESTED = "VoteRequested"
     RECOMMENDATION_MADE = "RecommendationMade"
     AGENT_OFFLINE = "AgentOffline"
+    TRANSACTION_ELSEWHERE = "TransactionElsewhere"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ class PayoutSighting(models.Model):
     height = models.BigIntegerField(null=True)  # null: in the pool, or missing
     confirmations = models.IntegerField()
     missing = models.BooleanField()
+    elsewhere = models.BooleanField(default=False)  # it spends something else
     looked_at = models.DateTimeField()
 
 

@@ -1,10 +1,10 @@
 """Which payout is final? Asks the coordinator's own node, by transaction id.
 
 A payout is done at the required number of confirmations and not before: neither a party's word
-nor a place in the pool counts. All payouts ever
-handed to the network are watched, and the one that is mined is the outcome; one that vanished is
-sent again. "We could not find out" is not "no": an unreachable node only means
-asking again.
+nor a place in the pool counts. What one party announces has to spend what its builder said: else it
+is somebody's other transaction, an alarm, and ends nothing. All payouts ever handed to the network
+are watched, and the one that is mined is the outcome; one that vanished is sent again. "We could
+not find out" is not "no": an unreachable node only means asking again.
 """
 
 from __future__ import annotations
@@ -33,17 +33,21 @@ from tripartite.monero.monerod import KnownTransaction
 from tripartite.protocol.admission import observe
 from tripartite.protocol.bodies import read_broadcast
 from tripartite.protocol.envelope import Kind, read_envelope
-from tripartite.protocol.record import Record
+from tripartite.protocol.record import Record, is_own_payout
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look found. ``height`` is None in the pool and when missing."""
+    """What one look found. ``height`` is None in the pool and when missing.
+
+    ``elsewhere`` says that it isn't this escrow's money that the transaction spends.
+    """
 
     txid: str
     known: bool
     height: int | None
     confirmations: int
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def watch_payouts(
         if not txids:
             return None
         node = own.ask()
-        look = _look(txids, node.get_transactions(txids, prune=True).found)
+        look = _look(seen.record, txids, node.get_transactions(txids, prune=True).found)
         if not look.known:
             _send_again(node, escrow_id)
         before = PayoutSighting.objects.filter(pk=escrow_id, txid=look.txid).first()
@@ -77,7 +81,13 @@ def watch_payouts(
             look,
             before=None
             if before is None
-            else Look(look.txid, not before.missing, before.height, before.confirmations),
+            else Look(
+                look.txid,
+                not before.missing,
+                before.height,
+                before.confirmations,
+                before.elsewhere,
+            ),
             required=required,
         )
         with fenced(lease):
@@ -93,6 +103,7 @@ def watch_payouts(
                     "height": look.height,
                     "confirmations": look.confirmations,
                     "missing": not look.known,
+                    "elsewhere": look.elsewhere,
                     "looked_at": at,
                 },
             )
@@ -107,6 +118,10 @@ def judge(record: Record, look: Look, *, before: Look | None, required: int) -> 
     """What a look means. Pure."""
     confirmed = record.broadcasts[look.txid]
     facts = {"txid": look.txid, "height": look.height}
+    if look.elsewhere:
+        known = before is not None and before.elsewhere
+        alarm = NewEvent(EventType.TRANSACTION_ELSEWHERE, record.escrow_id, facts)
+        return Finding(record, (), () if known else (alarm,), final=False)
     if look.known and look.confirmations >= required:
         after, step = observe(record, confirmed, by=Teller.CHAIN)
         told = [
@@ -142,15 +157,21 @@ def _awaited(record: Record) -> list[str]:
     ]
 
 
-def _look(txids: Sequence[str], found: Sequence[KnownTransaction]) -> Look:
-    """The transaction that got farthest, of equals the latest; the latest if none is known."""
+def _look(record: Record, txids: Sequence[str], found: Sequence[KnownTransaction]) -> Look:
+    """The transaction that got farthest, of equals the latest; the latest if none is known.
+
+    One that isn't this escrow's payout is only looked at where there is no other.
+    """
     last = list(txids).index
-    asked = [one for one in found if one.txid in txids]
-    ranked = sorted(asked, key=lambda one: (one.confirmations, last(one.txid)))
-    if not ranked:
+    asked = [
+        (is_own_payout(record, one.txid, one.key_images), one.confirmations, last(one.txid), one)
+        for one in found
+        if one.txid in txids
+    ]
+    if not asked:
         return Look(txids[-1], known=False, height=None, confirmations=0)
-    best = ranked[-1]
-    return Look(best.txid, known=True, height=best.height, confirmations=best.confirmations)
+    own, _, _, best = max(asked, key=lambda one: one[:3])
+    return Look(best.txid, True, best.height, best.confirmations, elsewhere=not own)
 
 
 def _send_again(node: Node, escrow_id: str) -> None:

@@ -32,18 +32,22 @@ def payout_info(record: Record, message: Message) -> Applied:
 
 
 def payout_txset(record: Record, message: Message) -> Applied:
-    """The builder sends the transaction, sealed."""
+    """The builder sends the transaction, sealed, and says openly which outputs it spends."""
     bodies.read_sealed(message)
+    images = bodies.read_key_images(message)
     payout = _payout(record, message)
     if message.role is not payout.builder:
         raise WrongRole(f"This payout is built by the {payout.builder.value}.")
     if any((PAYOUT_INFO_ROUND, signer) not in payout.said for signer in payout.signers):
         raise OutOfRound("A payout is built once both signers have exported.")
-    return _say_in_payout(record, payout, message), ()
+    return _say_in_payout(record, replace(payout, key_images=images), message), ()
 
 
 def payout_broadcast(record: Record, message: Message) -> Applied:
-    """The cosigner has signed and submitted; the transaction is public now."""
+    """The cosigner has signed and submitted; the transaction is public now.
+
+    That is a claim until the chain shows that it spends what the builder said.
+    """
     broadcast = bodies.read_broadcast(message)
     payout = _payout(record, message)
     if message.role is not payout.cosigner:
@@ -53,7 +57,11 @@ def payout_broadcast(record: Record, message: Message) -> Applied:
     after = _say_in_payout(record, replace(payout, txid=broadcast.txid), message)
     final = confirmed_by(record.state)
     assert final is not None
-    after = replace(after, broadcasts={**record.broadcasts, broadcast.txid: final})
+    after = replace(
+        after,
+        broadcasts={**record.broadcasts, broadcast.txid: final},
+        spends={**record.spends, broadcast.txid: payout.key_images},
+    )
     return step(after, Event.PAYOUT_BROADCAST, by=Teller(message.role.value))
 
 
@@ -65,7 +73,7 @@ def payout_restart(record: Record, message: Message) -> Applied:
         raise TooManyAttempts(f"{MAX_PAYOUT_ATTEMPTS} payouts failed; a person has to look.")
     # A payout that was broadcast can be built anew, too: both spend the same outputs, so only one
     # can be mined, and ``broadcasts`` still knows the first.
-    fresh = replace(payout, attempt=payout.attempt + 1, said={}, txid=None)
+    fresh = replace(payout, attempt=payout.attempt + 1, said={}, key_images=(), txid=None)
     return replace(record, payout=fresh), ()
 
 
@@ -77,7 +85,9 @@ def payout_seen(record: Record, message: Message) -> Applied:
     after = replace(record, seen=seen)
     if list(seen.values()).count((txid, outcome)) < THRESHOLD:
         return after, ()
-    return replace(after, broadcasts={**record.broadcasts, txid: outcome}), ()
+    # Two can sign whatever they like, so two words are enough, also against a builder's.
+    spends = {one: images for one, images in record.spends.items() if one != txid}
+    return replace(after, broadcasts={**record.broadcasts, txid: outcome}, spends=spends), ()
 
 
 def _payout(record: Record, message: Message) -> Payout:
