@@ -32,7 +32,7 @@ from tripartite.domain.parties import Network, Role
 from tripartite.domain.secrets import Secret
 from tripartite.domain.settlement import FeeRule, NetworkFeeBearer, Recipient
 from tripartite.monero.errors import StaleMultisigData, WalletCannotOpen
-from tripartite.monero.monerod import Monerod
+from tripartite.monero.monerod import KeyImageStatus, Monerod
 from tripartite.monero.processes import MonerodProcess
 from tripartite.monero.signing import SigningWallet
 from tripartite.monero.supervision import crash_marks
@@ -231,6 +231,11 @@ def test_a_deposit_is_seen_and_paid_out_to_the_last_piconero(
     assert vendor.resubmit(funded.refs[Role.VENDOR], done.txset) == done.txid
     market.chain.generate_blocks(10, market.mined_to)
     assert market.chain.get_transactions([done.txid]).found[0].confirmations == 10
+    # Whoever takes no part learns from the signers' data, however old, what became of the money.
+    arbiter, of_arbiter = market.pools[Role.ARBITER], funded.refs[Role.ARBITER]
+    assert arbiter.examine(of_arbiter).spent == ()
+    learned = arbiter.examine(of_arbiter, (infos[Role.BUYER],)).spent
+    assert learned == (KeyImageStatus.SPENT_IN_CHAIN,) * len(built.key_images)
     assert buyer.resubmit(funded.refs[Role.BUYER], done.txset) == done.txid
 
     due = expected(plan, AMOUNT + ATOMIC, done.fee)

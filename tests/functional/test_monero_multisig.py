@@ -92,6 +92,7 @@ def deal(wallets: Wallets, chain: Monerod) -> Deal:
     # A reward can be spent after 60 blocks, and a payment hides among 15 older outputs.
     chain.generate_blocks(80, payer.get_address())
     paid = refreshed(payer, chain).transfer([Recipient(address, DEPOSIT)])
+    assert chain.get_pool() == frozenset(paid.txids)
     in_pool = refreshed(trio[0], chain).get_transfers().pool
     assert [(one.txid, one.amounts, one.unlock_time) for one in in_pool] == [
         (paid.txids[0], (DEPOSIT,), 0)

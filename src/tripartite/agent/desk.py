@@ -53,12 +53,16 @@ class Pace:
     """How often things are looked at, in seconds, and how many wallets wait ready made.
 
     ``watching`` is for escrows that wait for money, ``guarding`` for those that have it (a
-    reorganisation could take it away), ``confirming`` for payouts.
+    reorganisation could take it away), ``confirming`` for payouts. ``pulse`` is between two
+    questions to the node whether anything happened; while it is asked, nothing is looked at before
+    it says so, or very ``seldom``.
     """
 
     watching: float = 20.0
     guarding: float = 300.0
     confirming: float = 20.0
+    pulse: float = 2.0
+    seldom: float = 3_600.0
     first_retry: float = 0.5
     longest_retry: float = 60.0
     prepared_wallets: int = 2

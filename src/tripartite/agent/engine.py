@@ -195,6 +195,10 @@ class Engine:
             self.retries.ask(batch.retries)
         self.scheduler.wake(moved | batch.touched)
 
+    def stirred(self, block: bool) -> None:
+        """The own node shows another block, or another pool."""
+        self.scheduler.wake(self.reconciler.stir(block=block))
+
     def poke(self) -> None:
         """The human may have decided something."""
         self.scheduler.wake(self.desk.decisions.escrows_with_intents())

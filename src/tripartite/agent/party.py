@@ -23,6 +23,7 @@ from tripartite.agent.home import OpenHome
 from tripartite.agent.intake import CURSOR, Cases
 from tripartite.agent.journal import StoredCase
 from tripartite.agent.ports import AtBoundary, pass_through
+from tripartite.agent.pulse import Pulse
 from tripartite.agent.reconciling import Reconciler
 from tripartite.agent.retrying import Retries
 from tripartite.agent.scheduling import Scheduler
@@ -156,6 +157,9 @@ class Party:
         self._engine = engine
         stack.callback(engine.stop)
         engine.start()
+        pulse = Pulse(node, engine.stirred, seconds=options.pace.pulse, failed=self._fail)
+        stack.callback(pulse.stop)
+        pulse.start()
         stream = EventStream(
             client,
             self._pairing.token,

@@ -18,6 +18,7 @@ from tripartite.agent.journal import Freeze, StoredCase
 from tripartite.agent.payouts import PayoutPlan
 from tripartite.agent.ports import Boundary
 from tripartite.agent.speaking import Say
+from tripartite.agent.telling import note_images
 from tripartite.agent.verification import PayoutRefused
 from tripartite.agent.wallet_book import Phase
 from tripartite.agent.wallets.records import PayoutOvertaken, SignedPayout, WalletRef
@@ -85,6 +86,7 @@ def build_payout(desk: Desk, case: StoredCase, attempt: int) -> Outcome:
     except (PayoutRefused, Refused, Unavailable) as error:
         return _again(desk, case, attempt, error)
     desk.at(Boundary.WALLET_ANSWERED)
+    note_images(desk.journal, case.escrow_id, built.key_images)
     body = desk.seal(
         case, Kind.PAYOUT_TXSET, "txset", built.txset, attempt=attempt, round_=PAYOUT_TXSET_ROUND
     )
@@ -126,6 +128,7 @@ def cosign_payout(desk: Desk, case: StoredCase, attempt: int) -> Outcome:
         signed = desk.wallets.cosign(ref, info, txset, plan, store)
     except (PayoutRefused, Refused, Unavailable) as error:
         return _again(desk, case, attempt, error)
+    note_images(desk.journal, case.escrow_id, payout.key_images)
     desk.at(Boundary.WALLET_ANSWERED)
     return _broadcast(desk, case, attempt, signed)
 

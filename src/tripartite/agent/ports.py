@@ -11,7 +11,7 @@ from tripartite.agent.payouts import PayoutPlan
 from tripartite.agent.wallets.health import Health
 from tripartite.agent.wallets.records import BuiltPayout, Sighting, SignedPayout, WalletRef
 from tripartite.domain.parties import Role
-from tripartite.monero.monerod import FoundTransactions, Submission
+from tripartite.monero.monerod import FoundTransactions, KeyImageStatus, Submission
 
 
 class Boundary(StrEnum):
@@ -117,3 +117,5 @@ class Node(Protocol):
     ) -> FoundTransactions: ...
 
     def send_raw_transaction(self, blob: str) -> Submission: ...
+
+    def is_key_image_spent(self, key_images: Sequence[str]) -> tuple[KeyImageStatus, ...]: ...

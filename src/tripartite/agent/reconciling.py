@@ -16,19 +16,26 @@ import structlog
 
 from tripartite.agent.agreeing import own_part, proposal_body, say_decision, sign_terms
 from tripartite.agent.broadcasts import look_at_broadcasts
+from tripartite.agent.consulting import consult
+from tripartite.agent.crossing import is_overtaken
 from tripartite.agent.decisions import DONE, Decision, Intent
 from tripartite.agent.desk import Desk, Later, Outcome, Seen
-from tripartite.agent.doctor import Ailment, Finding
-from tripartite.agent.examining import note_diagnosis, note_trouble
-from tripartite.agent.journal import Freeze, StoredCase
+from tripartite.agent.doctor import Finding
+from tripartite.agent.journal import Freeze, Outgoing, StoredCase
 from tripartite.agent.keying import exchange_keys
+from tripartite.agent.looking import Looks
+from tripartite.agent.offline.taking import BY_FILES
 from tripartite.agent.paying import build_payout, cosign_payout, export_info
 from tripartite.agent.speaking import Refusal, Say, Speaker
+from tripartite.agent.telling import (
+    escrows_by_files,
+    escrows_spent,
+    tell_of_files,
+    tell_of_spent,
+)
 from tripartite.agent.watching import watch_deposit, watch_payout
 from tripartite.domain.errors import Refused, Tampered, Unavailable
-from tripartite.domain.lifecycle import State
 from tripartite.protocol.agreement import Agreement
-from tripartite.protocol.envelope import Kind
 from tripartite.protocol.next_step import (
     AcceptTerms,
     BuildPayout,
@@ -94,12 +101,21 @@ class Reconciler:
         self._log = structlog.get_logger()
         self._failures: dict[str, int] = {}
         self._stalls: dict[str, _Stall] = {}
-        self._looks: dict[str, tuple[State, Doing, float]] = {}
+        self._looks = Looks(desk.pace, monotonic)
+        self._spent: set[str] = set()
         self._gaps: dict[str, float] = {}
 
     def look_now(self, escrow_id: str) -> None:
         """Don't wait for the next look at the chain."""
-        self._looks.pop(escrow_id, None)
+        self._looks.forget(escrow_id)
+
+    def stir(self, *, block: bool) -> set[str]:
+        """The own node shows another block, or pool; the escrows that are to be looked at now."""
+        woken = self._looks.stir(block=block)
+        if block:
+            self._spent = escrows_spent(self._desk.journal, self._desk.node)
+            woken |= self._spent | escrows_by_files(self._desk.journal)
+        return woken
 
     def try_again(self, escrow_id: str) -> None:
         """Forget what failed before and how long to wait for it."""
@@ -146,7 +162,7 @@ class Reconciler:
         if waiting is not None and (case is None or case.frozen is None):
             refusal = self._speaker.deliver(waiting)
             if refusal is not None:
-                self._refused(escrow_id, case, refusal)
+                self._refused(escrow_id, case, refusal, waiting)
             return _MOVED
         if desk.cases.is_behind(escrow_id):
             return _GAP_SECONDS
@@ -154,10 +170,25 @@ class Reconciler:
         intent = desk.decisions.next_intent(escrow_id, frozen=frozen)
         if intent is not None:
             return self._decided(escrow_id, case, intent)
+        if case is not None and case.frozen is not None and case.frozen.code == BY_FILES:
+            tell_of_files(desk, case)
+            return None
         if case is None or frozen:
             return None
         self._name_parties(case)
+        if escrow_id in self._spent:
+            self._spent.discard(escrow_id)
+            say = tell_of_spent(desk, case)
+            if say is not None:
+                self._deliver(case, say)
+                return _MOVED
         return self._step(case)
+
+    def _deliver(self, case: StoredCase, say: Say) -> None:
+        outgoing = self._speaker.write(case, say)
+        refusal = self._speaker.deliver(outgoing)
+        if refusal is not None:
+            self._refused(case.escrow_id, case, refusal, outgoing)
 
     def _catch_up(self, escrow_id: str, case: StoredCase | None) -> bool:
         """Fetch what is missing, if it hasn't come by itself after a moment."""
@@ -179,20 +210,19 @@ class Reconciler:
     def _step(self, case: StoredCase) -> float | _Moved | None:
         step = next_step(case.record, case.role)
         if step is None:
-            self._looks.pop(case.escrow_id, None)
+            self._looks.forget(case.escrow_id)
             return None
         left = self._left(case, step)
         if left > 0:
             return left
-        began = self._monotonic()
+        began, moment = self._monotonic(), self._looks.now()
         outcome = self._act(case, step)
         match outcome:
             case None:
                 return None
             case Later(seconds):
                 if isinstance(step, WatchDeposit | WatchPayout):
-                    due = self._monotonic() + seconds
-                    self._looks[case.escrow_id] = (case.record.state, step, due)
+                    return self._looks.made(case, step, moment, seconds)
                 return seconds
             case Seen(event):
                 self._desk.cases.observe(case.escrow_id, event)
@@ -208,10 +238,7 @@ class Reconciler:
         stall = self._stalls.get(case.escrow_id)
         if stall is not None and (stall.position, stall.step) == (case.position, step):
             until = stall.until
-        look = self._looks.get(case.escrow_id)
-        if look is not None and look[:2] == (case.record.state, step):
-            until = max(until, look[2])
-        return until - self._monotonic()
+        return max(until - self._monotonic(), self._looks.left(case, step))
 
     def _said(self, before: StoredCase, step: Doing, say: Say, began: float) -> None:
         """Say it, unless the others went on meanwhile (a restart, a cancellation)."""
@@ -219,9 +246,7 @@ class Reconciler:
         assert case is not None
         if case.frozen is not None or next_step(case.record, case.role) != step:
             return
-        refusal = self._speaker.deliver(self._speaker.write(case, say))
-        if refusal is not None:
-            self._refused(case.escrow_id, case, refusal)
+        self._deliver(case, say)
         self._log.info(
             "said",
             step=step_name(step),
@@ -323,8 +348,21 @@ class Reconciler:
                 self._desk.decisions.check(account, case.record.parties[role])
         self._desk.cases.name(case.escrow_id, names)
 
-    def _refused(self, escrow_id: str, case: StoredCase | None, refusal: Refusal) -> None:
-        """The number is used up; the step waits for news."""
+    def _refused(
+        self,
+        escrow_id: str,
+        case: StoredCase | None,
+        refusal: Refusal,
+        outgoing: Outgoing | None = None,
+    ) -> None:
+        """The number is used up; the step waits for news.
+
+        What crossed another's words, and is out of date by our own judgement too once we have heard
+        those, is nobody's fault and no alarm.
+        """
+        if case is not None and outgoing is not None and is_overtaken(self._desk, case, outgoing):
+            self._log.info("message_overtaken", code=refusal.code)
+            return
         self._log.error("message_refused", code=refusal.code)
         self._desk.journal.alarm(
             escrow_id, None, Freeze("message_refused", f"The coordinator said {refusal.code}.")
@@ -346,31 +384,10 @@ class Reconciler:
         return _STALLED_SECONDS
 
     def _ask_doctor(self, escrow_id: str, code: str) -> bool:
-        """Find out what is wrong; begin a fresh round where the network refused the signed one.
-
-        Whether there is something to be said now.
-
-        That is safe while the money is unspent: only one of the two can be mined, and both pay
-        what was agreed. The other rounds begin anew by themselves (``paying``).
-        """
         case = self._desk.cases.get(escrow_id)
         if self._doctor is None or case is None or case.frozen or case.record.payout is None:
             return False
-        note_trouble(self._desk.journal, escrow_id, code)
-        findings = self._doctor(case)
-        note_diagnosis(self._desk.journal, escrow_id, findings)
-        self._log.info("diagnosed", ailments=[one.ailment.value for one in findings])
-        payout = case.record.payout
-        if findings[0].ailment is not Ailment.REJECTED or case.role not in payout.signers:
-            return False
-        restart = Say(Kind.PAYOUT_RESTART, {"reason": "payout_rejected"}, payout.attempt)
-        try:
-            self._speaker.write(case, restart)
-        except Refused as error:
-            # After a hundred attempts only a person goes on.
-            self._log.error("not_restarted", code=error.code)
-            return False
-        return True
+        return consult(self._desk, self._speaker, self._doctor, case, code)
 
     def _stall(self, case: StoredCase) -> bool:
         """Let a refused step wait; whether it is a new one."""

@@ -57,6 +57,7 @@ def options(
             watching=watching,
             guarding=guarding,
             confirming=watching,
+            pulse=min(watching, Pace().pulse),
             prepared_wallets=prepared,
         ),
     )

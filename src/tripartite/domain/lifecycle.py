@@ -94,6 +94,9 @@ class Event(StrEnum):
     RULED_FOR_VENDOR = "ruled_for_vendor"
     RULED_FOR_BUYER = "ruled_for_buyer"
     RULED_SPLIT = "ruled_split"
+    RELEASE_REPORTED = "release_reported"
+    REFUND_REPORTED = "refund_reported"
+    SETTLEMENT_REPORTED = "settlement_reported"
     PAYOUT_BROADCAST = "payout_broadcast"
     PAYOUT_VANISHED = "payout_vanished"
     RELEASE_CONFIRMED = "release_confirmed"
@@ -198,6 +201,12 @@ _CONFIRMED = {
     Event.REFUND_CONFIRMED: State.REFUNDED,
     Event.SETTLEMENT_CONFIRMED: State.SETTLED,
 }
+REPORTED: Final = {
+    Event.RELEASE_CONFIRMED: Event.RELEASE_REPORTED,
+    Event.REFUND_CONFIRMED: Event.REFUND_REPORTED,
+    Event.SETTLEMENT_CONFIRMED: Event.SETTLEMENT_REPORTED,
+}
+"""How two parties tell of a payout that they made without this record, by what makes it final."""
 RULINGS: Final = {
     Event.RULED_FOR_VENDOR: State.RELEASING,
     Event.RULED_FOR_BUYER: State.REFUNDING,
@@ -205,7 +214,17 @@ RULINGS: Final = {
 }
 """What the arbiter can rule, and which payout follows."""
 _PAY = (Effect.BUILD_PAYOUT, Effect.TELL_PARTIES)
+_WATCH = (Effect.WATCH_PAYOUT, Effect.TELL_PARTIES)
 _TELL = (Effect.TELL_PARTIES,)
+
+
+def confirmed_by(state: State) -> Event | None:
+    """The event by which the payout expected in ``state`` becomes final; None outside payouts."""
+    return {
+        State.RELEASING: Event.RELEASE_CONFIRMED,
+        State.REFUNDING: Event.REFUND_CONFIRMED,
+        State.SETTLING: Event.SETTLEMENT_CONFIRMED,
+    }.get(state)
 
 
 def _rows_before_money() -> Iterable[Row]:
@@ -278,13 +297,7 @@ def _rows_with_money() -> Iterable[Row]:
 
     # Payouts. Whatever was mined is the outcome, also when another payout was expected.
     for state in PAYOUT_STATES:
-        yield Row(
-            state,
-            Event.PAYOUT_BROADCAST,
-            _ANY_PARTY,
-            state,
-            (Effect.WATCH_PAYOUT, Effect.TELL_PARTIES),
-        )
+        yield Row(state, Event.PAYOUT_BROADCAST, _ANY_PARTY, state, _WATCH)
         yield Row(
             state,
             Event.PAYOUT_VANISHED,
@@ -295,6 +308,11 @@ def _rows_with_money() -> Iterable[Row]:
     for state in (State.DISPUTED, *PAYOUT_STATES):
         for confirmed, end in _CONFIRMED.items():
             yield Row(state, confirmed, _CHAIN, end, _TELL)
+    # Two parties can pay out without this record, and then tell.
+    for state in (State.AWAITING_DEPOSIT, State.FUNDED):
+        for confirmed, reported in REPORTED.items():
+            follows = next(one for one in PAYOUT_STATES if confirmed_by(one) is confirmed)
+            yield Row(state, reported, _WALLETS, follows, _WATCH)
 
 
 def _rows_of_calling_off() -> Iterable[Row]:
@@ -370,15 +388,6 @@ def verbs(state: State, role: Role) -> tuple[str, ...]:
     """The words for ``open_moves``, each once: an arbiter's three rulings are one verb."""
     said = (event.verb for event in open_moves(state, role))
     return tuple(dict.fromkeys(verb for verb in said if verb is not None))
-
-
-def confirmed_by(state: State) -> Event | None:
-    """The event by which the payout expected in ``state`` becomes final; None outside payouts."""
-    return {
-        State.RELEASING: Event.RELEASE_CONFIRMED,
-        State.REFUNDING: Event.REFUND_CONFIRMED,
-        State.SETTLING: Event.SETTLEMENT_CONFIRMED,
-    }.get(state)
 
 
 def shown_as(state: State, *, overdue: bool) -> str:

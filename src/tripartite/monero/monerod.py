@@ -169,8 +169,9 @@ class Monerod:
     METHODS: ClassVar[frozenset[str]] = frozenset(
         {
             "flush_txpool", "generateblocks", "get_block_count", "get_block_header_by_height",
-            "get_fee_estimate", "get_info", "get_last_block_header", "get_transactions",
-            "get_version", "is_key_image_spent", "pop_blocks", "send_raw_transaction",
+            "get_fee_estimate", "get_info", "get_last_block_header",
+            "get_transaction_pool_hashes", "get_transactions", "get_version",
+            "is_key_image_spent", "pop_blocks", "send_raw_transaction",
         }
     )  # fmt: skip
     """What can be asked of a node."""
@@ -266,6 +267,12 @@ class Monerod:
                 "The node's answer doesn't fit the question.", method="is_key_image_spent"
             )
         return tuple(KeyImageStatus(status) for status in statuses)
+
+    def get_pool(self) -> frozenset[str]:
+        """The ids of the transactions that wait to be mined."""
+        return frozenset(
+            _ok(self._channel.post("/get_transaction_pool_hashes", {})).texts("tx_hashes")
+        )
 
     def send_raw_transaction(self, blob: str) -> Submission:
         """Hand in a signed transaction (hex). One that is in the pool or mined is taken again.

@@ -211,6 +211,8 @@ class PaperNode:
     sent: list[str] = field(default_factory=list)
     takes: bool = True
     spends: str = KEY_IMAGE
+    images: dict[str, KeyImageStatus] = field(default_factory=dict)
+    asked: int = 0
 
     def get_transactions(self, txids: Sequence[str], *, prune: bool = False) -> FoundTransactions:
         if self.confirmations is None:
@@ -219,6 +221,10 @@ class PaperNode:
             txids[0], False, 130, self.confirmations, False, "dd", (self.spends,)
         )
         return FoundTransactions((one,), ())
+
+    def is_key_image_spent(self, key_images: Sequence[str]) -> tuple[KeyImageStatus, ...]:
+        self.asked += 1
+        return tuple(self.images.get(one, KeyImageStatus.UNSPENT) for one in key_images)
 
     def send_raw_transaction(self, blob: str) -> Submission:
         self.sent.append(blob)

@@ -111,6 +111,29 @@ def test_a_payout_that_two_parties_report_needs_no_builder(trade: Trade) -> None
     assert is_own_payout(trade.now, txid, ["2e" * 32])
 
 
+@pytest.mark.parametrize(
+    ("outcome", "during", "final"),
+    [
+        ("release", State.RELEASING, Event.RELEASE_CONFIRMED),
+        ("refund", State.REFUNDING, Event.REFUND_CONFIRMED),
+        ("settlement", State.SETTLING, Event.SETTLEMENT_CONFIRMED),
+    ],
+)
+def test_two_parties_can_tell_of_a_payout_that_the_record_knew_nothing_of(
+    trade: Trade, outcome: str, during: State, final: Event
+) -> None:
+    body: dict[str, Json] = {"txid": "cd" * 32, "outcome": outcome}
+    trade.say(VENDOR, Kind.PAYOUT_SEEN, body)
+    assert state(trade) is State.FUNDED, "one may lie"
+    trade.say(VENDOR, Kind.PAYOUT_SEEN, body)
+    assert state(trade) is State.FUNDED, "however often"
+    trade.say(ARBITER, Kind.PAYOUT_SEEN, body)
+    assert state(trade) is during
+    assert {next_step(trade.now, role) for role in Role} == {WatchPayout("cd" * 32)}
+    after, _ = observe(trade.now, final, by=Teller.CHAIN)
+    assert after.state in PAID_OUT
+
+
 def test_each_attempt_names_its_outputs_anew(trade: Trade) -> None:
     """A deposit may have been mined again elsewhere in between."""
     trade.say(BUYER, Kind.RELEASE)

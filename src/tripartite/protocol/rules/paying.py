@@ -6,7 +6,14 @@ from dataclasses import replace
 from typing import Final
 
 from tripartite.domain.key_exchange import THRESHOLD
-from tripartite.domain.lifecycle import Event, MoveNotOpen, Teller, confirmed_by
+from tripartite.domain.lifecycle import (
+    REPORTED,
+    Event,
+    MoveNotOpen,
+    Teller,
+    confirmed_by,
+    is_open,
+)
 from tripartite.protocol import bodies
 from tripartite.protocol.envelope import Message
 from tripartite.protocol.record import PAYOUT_INFO_ROUND, PAYOUT_TXSET_ROUND, Payout, Record
@@ -80,14 +87,18 @@ def payout_restart(record: Record, message: Message) -> Applied:
 def payout_seen(record: Record, message: Message) -> Applied:
     """Two parties' wallets saw a payout that this record doesn't know: it will be watched."""
     txid, outcome = bodies.read_seen(message)
-    require_open(record, outcome, by=Teller.CHAIN)
+    reported = REPORTED[outcome]
+    starts = is_open(record.state, reported, by=Teller.WALLETS)
+    if not starts:
+        require_open(record, outcome, by=Teller.CHAIN)
     seen = {**record.seen, message.role: (txid, outcome)}
     after = replace(record, seen=seen)
     if list(seen.values()).count((txid, outcome)) < THRESHOLD:
         return after, ()
     # Two can sign whatever they like, so two words are enough, also against a builder's.
     spends = {one: images for one, images in record.spends.items() if one != txid}
-    return replace(after, broadcasts={**record.broadcasts, txid: outcome}, spends=spends), ()
+    after = replace(after, broadcasts={**record.broadcasts, txid: outcome}, spends=spends)
+    return step(after, reported, by=Teller.WALLETS) if starts else (after, ())
 
 
 def _payout(record: Record, message: Message) -> Payout:
