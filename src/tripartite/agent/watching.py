@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import ClassVar, Final
 
 from tripartite.agent.broadcasts import look_at_broadcasts
 from tripartite.agent.desk import Desk, Later, Outcome
-from tripartite.agent.journal import StoredCase
+from tripartite.agent.journal import Freeze, StoredCase
 from tripartite.agent.paying import escrow_wallet
 from tripartite.agent.speaking import Say
 from tripartite.agent.wallets.records import SlotsTaken
-from tripartite.domain.deposits import Report, tally
+from tripartite.domain.deposits import Output, Report, judge_parts, tally
 from tripartite.domain.errors import Refused
 from tripartite.domain.lifecycle import Event, Teller, is_open
 from tripartite.protocol.bodies import write_report
 from tripartite.protocol.envelope import Kind
+
+_PARTS: Final = "parts/"
 
 
 class PayoutNotTaken(Refused):
@@ -34,6 +37,7 @@ def watch_deposit(desk: Desk, case: StoredCase) -> Outcome:
     except SlotsTaken:
         # Key exchanges and payouts come first; the money is no less there for being seen later.
         return Later(deposit_pause(desk, case))
+    _warn_of_many_parts(desk, case, sighting.outputs)
     counted = tally(
         sighting.outputs,
         chain_height=sighting.height,
@@ -45,6 +49,17 @@ def watch_deposit(desk: Desk, case: StoredCase) -> Outcome:
     if _sums(report) != _sums(case.record.reports.get(case.role, _NOTHING)):
         return Say(Kind.DEPOSIT_REPORT, write_report(report))
     return Later(deposit_pause(desk, case))
+
+
+def _warn_of_many_parts(desk: Desk, case: StoredCase, outputs: Iterable[Output]) -> None:
+    """Say it once for each degree."""
+    trouble = judge_parts(outputs)
+    told = _PARTS + case.escrow_id
+    if trouble is None or desk.journal.setting(told) == trouble.code:
+        return
+    with desk.journal.commit():
+        desk.journal.set_setting(told, trouble.code)
+        desk.journal.alarm(case.escrow_id, None, Freeze(trouble.code, trouble.detail))
 
 
 def deposit_pause(desk: Desk, case: StoredCase) -> float:

@@ -38,6 +38,15 @@ FIRST_UNIX_UNLOCK_TIME: Final = 500_000_000
 MAX_CONFIRMATIONS: Final = 720
 
 
+# One transaction spends at most so many outputs: with its ring of 16 an input weighs about 0.7 kB, and
+# wallet2 splits at two thirds of what a block's median allows (create_transactions_2). A payout is
+# one transaction, so a deposit in more parts can't be paid out.
+MOST_OUTPUTS: Final = 140
+
+MANY_OUTPUTS: Final = 100
+"""From here on people are told, while there is still room."""
+
+
 class ConfirmationsOutOfRange(Refused):
     """The number of confirmations asked for can't be used."""
 
@@ -54,6 +63,18 @@ class DepositInvalid(Refused):
     """A deposit or a sum of deposits has an impossible number."""
 
     code = "deposit_invalid"
+
+
+class DepositInManyParts(Refused):
+    """The deposit comes in so many outputs that soon no single transaction can pay it out."""
+
+    code = "deposit_in_many_parts"
+
+
+class DepositInTooManyParts(Refused):
+    """The deposit came in more outputs than a single transaction can spend."""
+
+    code = "deposit_in_too_many_parts"
 
 
 class DepositContradicts(Tampered):
@@ -214,6 +235,25 @@ def tally(
         confirmations=depth,
         missing_confirmations=max(0, required_confirmations - depth),
     )
+
+
+def judge_parts(outputs: Iterable[Output]) -> Refused | None:
+    """What people have to hear about the number of outputs; None if there are few."""
+    count = len({(output.txid, output.index) for output in outputs})
+    if count > MOST_OUTPUTS:
+        return DepositInTooManyParts(
+            f"It came in {count} outputs; one transaction spends at most about {MOST_OUTPUTS}, and a "
+            "payout is one. Nothing is lost, but Tripartite can't pay it out: see "
+            "docs/guides/party.md.",
+            outputs=count,
+        )
+    if count > MANY_OUTPUTS:
+        return DepositInManyParts(
+            f"It came in {count} outputs so far; with more than {MOST_OUTPUTS} there is no payout. "
+            "Send what is missing in one payment, and nothing more.",
+            outputs=count,
+        )
+    return None
 
 
 def shortfall(reports: Mapping[Role, Report], amount_due: int) -> tuple[int, int]:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from tripartite.domain.deposits import (
     FIRST_UNIX_UNLOCK_TIME,
+    MANY_OUTPUTS,
     MAX_CONFIRMATIONS,
+    MOST_OUTPUTS,
     UNLOCK_DEPTH,
     ConfirmationsOutOfRange,
     ConfirmationTiers,
@@ -22,6 +24,7 @@ from tripartite.domain.deposits import (
     Report,
     Tally,
     is_funded,
+    judge_parts,
     shortfall,
     tally,
 )
@@ -430,3 +433,21 @@ def test_what_is_missing_goes_by_the_lowest_word(
     }
 
     assert shortfall(reports, 1_000) == (missing, surplus)
+
+
+@pytest.mark.parametrize(
+    ("count", "code"),
+    [
+        (0, None),
+        (MANY_OUTPUTS, None),
+        (MANY_OUTPUTS + 1, "deposit_in_many_parts"),
+        (MOST_OUTPUTS, "deposit_in_many_parts"),
+        (MOST_OUTPUTS + 1, "deposit_in_too_many_parts"),
+    ],
+)
+def test_people_hear_of_a_deposit_in_too_many_parts(count: int, code: str | None) -> None:
+    outputs = [Output("ab" * 32, index, 1, 100) for index in range(count)]
+
+    found = judge_parts([*outputs, *outputs])  # as while they move from pool to block
+
+    assert (found and found.code) == code

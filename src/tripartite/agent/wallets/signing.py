@@ -42,6 +42,7 @@ from tripartite.agent.wallets.records import (
     WalletRef,
 )
 from tripartite.agent.wallets.slots import Slot
+from tripartite.domain.deposits import MOST_OUTPUTS, DepositInTooManyParts
 from tripartite.domain.errors import TripartiteError, Unavailable
 from tripartite.monero.errors import (
     NotEnoughMoney,
@@ -179,6 +180,12 @@ def _count(outputs: Sequence[Output], fees: FeeEstimate, plan: PayoutPlan) -> _P
     ]  # fmt: skip
     if not usable:
         raise NothingUnlocked("Wait for ten confirmations.")
+    if len(usable) > MOST_OUTPUTS:
+        raise DepositInTooManyParts(
+            f"One transaction spends at most about {MOST_OUTPUTS} outputs; there are {len(usable)}. "
+            "See docs/guides/party.md.",
+            outputs=len(usable),
+        )
     balance = sum(one.amount for one in usable)
     recipients = len(plan.gross(balance).items())
     estimate = estimate_fee(
