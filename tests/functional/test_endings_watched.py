@@ -36,3 +36,21 @@ def test_a_living_coordinator_recognises_what_two_parties_settled_by_files(
 
     assert (deal.state, deal.txid) == (State.COMPLETED, txid)
     assert deal.received(Role.VENDOR) == deal.amount - deal.payout_fee()
+
+
+def test_money_that_comes_when_all_is_paid_out_goes_back_by_itself(market: Market) -> None:
+    deal = market.funded_deal()
+    deal.buyer.release()
+    deal.finish()
+    deal.until(deal.is_over_for_all)
+    released, late = deal.txid, deal.amount // 3
+
+    deal.pay(late)
+    market.mine(10)
+    deal.until(lambda: deal.state is State.REFUNDING, what="both agents have seen it")
+    deal.finish()
+
+    assert (deal.state, deal.txid == released) == (State.REFUNDED, False)
+    assert deal.receipts() == (late - deal.payout_fee(), 0, 0, 0)
+    assert "money_after_the_end" in deal.buyer.alarms()
+    deal.until(deal.is_over_for_all)

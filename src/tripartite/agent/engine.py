@@ -22,7 +22,7 @@ from tripartite.agent.retrying import Retries
 from tripartite.agent.scheduling import Scheduler
 from tripartite.agent.wallet_book import WalletBook
 from tripartite.domain.errors import TripartiteError
-from tripartite.domain.lifecycle import PAID_OUT, Event, State, Teller, is_open
+from tripartite.domain.lifecycle import Event, State, Teller, is_open
 
 _QUIET_SECONDS: Final = 3.0
 """No wallet is made ahead while a key exchange may be between two of its rounds."""
@@ -176,7 +176,7 @@ class Engine:
                 self.desk.cases.mark_behind(case.escrow_id)
         work = self.reconciler if self.retries is None else self.retries
         self.scheduler.start(work.reconcile)
-        self.scheduler.wake(journal.escrows_at_work(closed=PAID_OUT, resting=_RESTING))
+        self.scheduler.wake(journal.escrows_at_work(closed=(), resting=_RESTING))
         self.scheduler.wake(journal.escrows_with_unanswered())
         self.poke()
         self.preparing.start()

@@ -18,11 +18,11 @@ from tripartite.agent.journal import Freeze, Journal, Outgoing, StoredCase
 from tripartite.agent.own_words import recognise
 from tripartite.agent.ports import Forwarded
 from tripartite.domain.errors import Refused, Tampered
-from tripartite.domain.lifecycle import CLOSED, Event, Teller
+from tripartite.domain.lifecycle import CLOSED, Event, MoveNotOpen, Teller, is_open
 from tripartite.domain.parties import Role
 from tripartite.protocol.admission import admit, observe, open_record
 from tripartite.protocol.canonical import digest
-from tripartite.protocol.envelope import Message
+from tripartite.protocol.envelope import Kind, Message, read_envelope
 from tripartite.protocol.identity import PublicIdentity
 from tripartite.protocol.record import NotAParty, Record
 
@@ -57,6 +57,7 @@ class Cases:
         self._early: dict[str, dict[int, str]] = {}
         self._behind: set[str] = set()
         self._alarmed = False
+        self._awaiting_end: set[str] = set()
 
     def get(self, escrow_id: str) -> StoredCase | None:
         """An escrow as this agent sees it."""
@@ -72,6 +73,11 @@ class Cases:
         """Whether messages are known to be missing here."""
         with self._lock:
             return escrow_id in self._behind or bool(self._early.get(escrow_id))
+
+    def awaits_end(self, escrow_id: str) -> bool:
+        """Whether a message is held that fits only once the own node has shown a payout final."""
+        with self._lock:
+            return escrow_id in self._awaiting_end
 
     def receive(self, batch: Iterable[Forwarded], *, cursor: int | None = None) -> set[str]:
         """Judge and fold a batch, in one commit; the escrows that moved.
@@ -115,6 +121,10 @@ class Cases:
             record, _ = observe(case.record, event, by=Teller.CHAIN)
             self._journal.save_case(record, role=case.role, position=case.position)
             self._keep(replace(case, record=record))
+            if escrow_id in self._awaiting_end:
+                self._awaiting_end.discard(escrow_id)
+                with self._heard():
+                    self._fold(escrow_id)
 
     def name(self, escrow_id: str, names: Mapping[Role, str]) -> None:
         """Remember which accounts the parties have."""
@@ -174,6 +184,10 @@ class Cases:
             try:
                 case = self._take(case, escrow_id, position, text)
             except (Refused, Tampered) as error:
+                if case is not None and _is_early(case.record, text, error):
+                    early[position] = text
+                    self._awaiting_end.add(escrow_id)
+                    break
                 case = self._refuse(case, escrow_id, position, error)
         if not early:
             self._early.pop(escrow_id, None)
@@ -250,3 +264,10 @@ class Cases:
         self._cache.move_to_end(case.escrow_id)
         while len(self._cache) > _CACHED:
             self._cache.popitem(last=False)
+
+
+def _is_early(record: Record, text: str, error: Refused | Tampered) -> bool:
+    """A report of late money, from others whose nodes were faster in showing the payout final."""
+    if not isinstance(error, MoveNotOpen) or read_envelope(text).kind is not Kind.DEPOSIT_REPORT:
+        return False
+    return any(is_open(record.state, one, by=Teller.CHAIN) for one in record.broadcasts.values())

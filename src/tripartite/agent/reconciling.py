@@ -156,6 +156,13 @@ class Reconciler:
     def _once(self, escrow_id: str) -> float | _Moved | None:
         desk = self._desk
         case = desk.cases.get(escrow_id)
+        if case is not None and desk.cases.awaits_end(escrow_id):
+            # The others speak of what comes after the end: see whether the own node shows it.
+            outcome = look_at_broadcasts(desk, case)
+            if not isinstance(outcome, Seen):
+                return desk.pace.confirming
+            desk.cases.observe(escrow_id, outcome.event)
+            return _MOVED
         if self._catch_up(escrow_id, case):
             return _MOVED
         waiting = desk.journal.unanswered(escrow_id)

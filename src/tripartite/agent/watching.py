@@ -8,12 +8,13 @@ from typing import ClassVar, Final
 from tripartite.agent.broadcasts import look_at_broadcasts
 from tripartite.agent.desk import Desk, Later, Outcome
 from tripartite.agent.journal import Freeze, StoredCase
+from tripartite.agent.late_money import watch_late
 from tripartite.agent.paying import escrow_wallet
 from tripartite.agent.speaking import Say
 from tripartite.agent.wallets.records import SlotsTaken
 from tripartite.domain.deposits import Output, Report, judge_parts, tally
 from tripartite.domain.errors import Refused
-from tripartite.domain.lifecycle import Event, Teller, is_open
+from tripartite.domain.lifecycle import PAID_OUT, Event, Teller, is_open
 from tripartite.protocol.bodies import write_report
 from tripartite.protocol.envelope import Kind
 
@@ -31,6 +32,8 @@ _NOTHING = Report(confirmed=0, pending=0, locked=0, height=0)
 
 def watch_deposit(desk: Desk, case: StoredCase) -> Outcome:
     """Report what the own wallet counts, whenever a sum changed; a new height alone isn't news."""
+    if case.record.state in PAID_OUT:
+        return watch_late(desk, case)
     terms = case.record.agreement.terms
     try:
         sighting = desk.wallets.deposits(escrow_wallet(desk, case))

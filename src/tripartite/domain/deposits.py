@@ -43,6 +43,10 @@ MAX_CONFIRMATIONS: Final = 720
 # one transaction, so a deposit in more parts can't be paid out.
 MOST_OUTPUTS: Final = 140
 
+# In piconero: 0.001 XMR, some fees of a payout. Else anybody could keep an escrow that is over busy
+# for ever with payments that aren't worth sending back.
+LEAST_LATE: Final = 10**9
+
 MANY_OUTPUTS: Final = 100
 """From here on people are told, while there is still room."""
 

@@ -10,7 +10,8 @@ What the table promises (``tests/unit/domain/test_lifecycle.py`` holds it to thi
 * no two rows disagree, and every state can be reached;
 * from every state that may hold money there is a way to a paid-out end;
 * no row told by the clock leads to a payout;
-* an escrow is cancelled only before money; money that arrives after all opens a refund.
+* an escrow is cancelled only before money;
+* money that arrives when an escrow is over, however it ended, opens a refund.
 """
 
 from __future__ import annotations
@@ -262,13 +263,9 @@ def _rows_before_money() -> Iterable[Row]:
         (Effect.WATCH_DEPOSIT, Effect.RAISE_ALARM, Effect.TELL_PARTIES),
     )
     yield Row(State.AWAITING_DEPOSIT, Event.REFUND_SIGNED, _VENDOR, State.REFUNDING, _PAY)
-    yield Row(
-        State.CANCELLED,
-        Event.DEPOSIT_ARRIVED_LATE,
-        _WALLETS,
-        State.REFUNDING,
-        (*_PAY, Effect.RAISE_ALARM),
-    )
+    alarm = (*_PAY, Effect.RAISE_ALARM)
+    for state in (State.CANCELLED, *_CONFIRMED.values()):
+        yield Row(state, Event.DEPOSIT_ARRIVED_LATE, _WALLETS, State.REFUNDING, alarm)
 
 
 def _rows_with_money() -> Iterable[Row]:

@@ -92,7 +92,8 @@ class Record:
     ``broadcasts`` are all payouts ever handed to the network, by transaction id, with the event
     that makes each final: whichever is mined is the outcome. ``spends`` are the key images that
     each of them has to spend, by its builder's word (see ``is_own_payout``). ``seen`` are parties'
-    reports of a payout that was made outside this record.
+    reports of a payout that was made outside this record, ``late`` those of money that came after
+    the last payout was final.
     """
 
     agreement: Agreement
@@ -113,6 +114,7 @@ class Record:
     broadcasts: Mapping[str, Event] = field(default_factory=dict)
     spends: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     seen: Mapping[Role, tuple[str, Event]] = field(default_factory=dict)
+    late: Mapping[Role, Report] = field(default_factory=dict)
 
     @property
     def escrow_id(self) -> str:

@@ -36,6 +36,7 @@ def to_json(record: Record) -> dict[str, Json]:
         "broadcasts": {txid: event.value for txid, event in record.broadcasts.items()},
         "spends": {txid: list(images) for txid, images in record.spends.items()},
         "seen": {r.value: [txid, event.value] for r, (txid, event) in record.seen.items()},
+        "late": {role.value: write_report(report) for role, report in record.late.items()},
         "payout": None
         if payout is None
         else {
@@ -68,6 +69,7 @@ def from_json(value: Mapping[str, Json]) -> Record:
     spends = cast("Mapping[str, list[str]]", value["spends"])
     seen = cast("Mapping[str, tuple[str, str]]", value["seen"])
     reports = cast("Mapping[str, Mapping[str, Json]]", value["reports"])
+    late = cast("Mapping[str, Mapping[str, Json]]", value["late"])
     return Record(
         agreement=_agreement(cast("str", value["agreement"])),
         proposal=cast("str", value["proposal"]),
@@ -86,6 +88,7 @@ def from_json(value: Mapping[str, Json]) -> Record:
         broadcasts={txid: Event(event) for txid, event in broadcasts.items()},
         spends={txid: tuple(images) for txid, images in spends.items()},
         seen={Role(r): (txid, Event(event)) for r, (txid, event) in seen.items()},
+        late={Role(role): read_report(report) for role, report in late.items()},
         payout=_payout(cast("Mapping[str, Json] | None", value["payout"])),
     )
 

@@ -124,6 +124,7 @@ class PaperWallets:
     made: int = 0
     spending: tuple[str, ...] = ()
     learned: tuple[str, ...] = ()
+    late: Sighting = field(default_factory=lambda: Sighting((), 200, 1_700_000_000))
     images: tuple[KeyImageStatus, ...] = (KeyImageStatus.SPENT_IN_CHAIN,)
     import_needed: bool = False
 
@@ -156,6 +157,10 @@ class PaperWallets:
     def deposits(self, ref: WalletRef) -> Sighting:
         self._called("deposits")
         return self.sighting
+
+    def left_over(self, ref: WalletRef, infos: Sequence[str], *, after: int) -> Sighting:
+        self._called("left_over")
+        return self.late
 
     def export_info(self, ref: WalletRef) -> str:
         self._called("export_info")

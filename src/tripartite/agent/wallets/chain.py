@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from tripartite.agent.wallets.records import Sighting, WalletBehind
 from tripartite.agent.wallets.slots import Slot
-from tripartite.domain.deposits import Output
+from tripartite.domain.deposits import UNLOCK_DEPTH, Output
+from tripartite.domain.errors import TripartiteError
 from tripartite.monero.monerod import BlockHeader, Monerod
 from tripartite.monero.wallet_results import Transfer, Transfers
 
@@ -40,6 +43,30 @@ def spent_by(slot: Slot, node: Monerod) -> tuple[str, ...]:
     """The ids of mined transactions that took money out of the wallet."""
     catch_up(slot, node)
     return tuple(one.txid for one in slot.rpc.get_transfers().outgoing)
+
+
+def left_over(slot: Slot, node: Monerod, infos: Sequence[str], *, after: int) -> Sighting:
+    """Money that can be spent and that no payout took; ``after`` is the block of the last payout.
+
+    A wallet knows which of its outputs are spent once it has taken in a signer's multisig data
+    (``infos``, however old). Where it knows nothing of an output, that is left over only if it was
+    too young for that payout.
+    """
+    top = catch_up(slot, node)
+    outputs = slot.rpc.incoming_transfers()
+    if infos and not all(one.key_image for one in outputs):
+        for info in infos:
+            with suppress(TripartiteError):
+                slot.rpc.import_multisig_info([info])
+        top = catch_up(slot, node)
+        outputs = slot.rpc.incoming_transfers()
+    left = tuple(
+        Output(one.txid, one.global_index, one.amount, one.height)
+        for one in outputs
+        if one.unlocked and not one.spent
+        and (one.key_image or one.height > after - UNLOCK_DEPTH)
+    )  # fmt: skip
+    return Sighting(left, top.height + 1, top.timestamp)
 
 
 def outputs_of(transfers: Transfers) -> tuple[Output, ...]:

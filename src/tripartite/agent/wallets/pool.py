@@ -245,6 +245,16 @@ class WalletPool:
             slot.warm = False
             return chain.sight(slot, self._node)
 
+    def left_over(self, ref: WalletRef, infos: Sequence[str], *, after: int) -> Sighting:
+        """Money that no payout took, of which the last is in block ``after``; errors as above.
+
+        ``infos`` are others' exports (hex).
+        """
+        with self._rack.use_patiently(ref.name) as slot:
+            slot.hold(ref)
+            slot.warm = False
+            return chain.left_over(slot, self._node, infos, after=after)
+
     # Payouts
 
     def export_info(self, ref: WalletRef) -> str:
