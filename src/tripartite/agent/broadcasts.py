@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from typing import ClassVar, Final
 
 from tripartite.agent.desk import Desk, Later, Outcome, Seen
-from tripartite.agent.journal import StoredCase
+from tripartite.agent.journal import Journal, StoredCase
 from tripartite.agent.speaking import Say
 from tripartite.domain.deposits import UNLOCK_DEPTH
 from tripartite.domain.errors import Tampered
@@ -20,6 +20,7 @@ from tripartite.domain.lifecycle import Teller, confirmed_by, is_open
 from tripartite.monero.monerod import KeyImageStatus
 from tripartite.protocol.bodies import Broadcast, open_sealed, read_broadcast, write_seen
 from tripartite.protocol.envelope import Kind, read_envelope
+from tripartite.protocol.identity import Identity
 from tripartite.protocol.record import is_own_payout
 
 _FOREIGN: Final = "foreign/"
@@ -80,21 +81,22 @@ def _require_own_money_spent(desk: Desk, case: StoredCase) -> None:
     signs = case.role in payout.signers
     if not signs and record.disputed_by is None:
         return
-    health = desk.wallets.examine(ref, () if signs else infos_of_others(desk, case))
+    infos = () if signs else infos_of_others(desk.journal, desk.identity, case)
+    health = desk.wallets.examine(ref, infos)
     if (signs and health.import_needed) or not health.spent:
         return
     if all(status is KeyImageStatus.UNSPENT for status in health.spent):
         raise _elsewhere()
 
 
-def infos_of_others(desk: Desk, case: StoredCase) -> tuple[str, ...]:
+def infos_of_others(journal: Journal, identity: Identity, case: StoredCase) -> tuple[str, ...]:
     """The latest multisig data that each other party exported for a payout."""
     latest = {}
-    for text in desk.journal.texts_of(case.escrow_id, Kind.PAYOUT_INFO):
+    for text in journal.texts_of(case.escrow_id, Kind.PAYOUT_INFO):
         message = read_envelope(text)
         if message.role is not case.role:
             latest[message.role] = message
-    return tuple(open_sealed(one, "multisig_info", reader=desk.identity) for one in latest.values())
+    return tuple(open_sealed(one, "multisig_info", reader=identity) for one in latest.values())
 
 
 def _elsewhere() -> PayoutElsewhere:

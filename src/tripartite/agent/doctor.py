@@ -29,6 +29,7 @@ class Ailment(StrEnum):
     CACHE_LOST = "cache_lost"
     WALLET_BEHIND = "wallet_behind"
     OVERTAKEN = "overtaken"
+    ELSEWHERE = "elsewhere"
     ON_ITS_WAY = "on_its_way"
     VANISHED = "vanished"
     REJECTED = "rejected"
@@ -92,13 +93,14 @@ class PayoutFacts:
     """The payout on record. ``turn`` is who has to act and with what, in the record's words.
 
     ``known`` says whether the node knows the transaction that was announced, or the one signed
-    here; None if there is none yet.
+    here; None if there is none yet. ``elsewhere``: it spends something else than its builder said.
     """
 
     attempt: int
     turn: tuple[tuple[Role, str], ...]
     announced: bool
     known: bool | None
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,12 +244,20 @@ def _payout(facts: Facts) -> Iterator[Finding]:
             Ailment.NO_PAYOUT, Remedy.WAIT, "No payout is being made: nobody decided on one."
         )
         return
+    spending = None if facts.wallet is None else facts.wallet.spending
+    if payout.elsewhere or (payout.known and spending is Spending.UNSPENT):
+        yield Finding(
+            Ailment.ELSEWHERE,
+            Remedy.LOOK,
+            "The transaction that was announced doesn't spend this escrow's money, which is where it "
+            "was. Tell the others, and finish without whoever announced it: any two of you can.",
+        )
+        return
     if payout.known:
         yield Finding(
             Ailment.ON_ITS_WAY, Remedy.WAIT, "The payout is with the network: ten blocks end it."
         )
         return
-    spending = None if facts.wallet is None else facts.wallet.spending
     if spending in (Spending.IN_POOL, Spending.MINED):
         yield Finding(
             Ailment.OVERTAKEN,

@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final, Protocol
 
+from tripartite.agent.broadcasts import infos_of_others
 from tripartite.agent.doctor import (
     Facts,
     Finding,
@@ -32,6 +34,7 @@ from tripartite.domain.parties import Network
 from tripartite.monero.monerod import KeyImageStatus, Monerod, NodeInfo, NodeVersion
 from tripartite.monero.versions import VersionTooOld, require_supported_node
 from tripartite.protocol.next_step import waiting_on
+from tripartite.protocol.record import is_own_payout
 
 _TROUBLE: Final = "trouble/"
 _DIAGNOSIS: Final = "diagnosis/"
@@ -87,10 +90,23 @@ def _facts_of(opened: OpenHome, case: StoredCase, client: Monerod, node: Node) -
             with suppress(Refused, Unavailable):
                 pool.start()
             return gather(
-                opened.journal, case, client, opened.network, examine=pool.examine, cached=cached
+                opened.journal,
+                case,
+                client,
+                opened.network,
+                examine=lambda ref: pool.examine(ref, _learned(opened, case)),
+                cached=cached,
             )
         finally:
             pool.stop()
+
+
+def _learned(opened: OpenHome, case: StoredCase) -> tuple[str, ...]:
+    """The signers' multisig data, for a wallet that takes no part in the signing."""
+    payout = case.record.payout
+    if payout is None or case.role in payout.signers:
+        return ()
+    return infos_of_others(opened.journal, opened.identity, case)
 
 
 def gather(
@@ -105,18 +121,26 @@ def gather(
     """The facts about one escrow. ``examine`` is None where the wallet is left alone."""
     book = WalletBook(journal, run_id="")
     ref = book.assigned(case.escrow_id, case.record.attempt)
-    wallet = None
+    wallet, asked, before = None, _node(node, network), _payout(journal, case, node)
+    seen = max((one.height for one in case.record.reports.values()), default=0)
+    if asked is not None and asked.height < seen:
+        # The deposit was reported higher up: no wallet is to unlearn it from a shorter chain.
+        asked, examine = replace(asked, target=max(asked.target, seen)), None
     if ref is not None and examine is not None:
         with suppress(Refused, Unavailable, Tampered):
             wallet = _wallet(examine(ref), cached=cached)
+    payout = _payout(journal, case, node)
+    if payout != before:
+        # It was sent just now: what the wallet said may be of before, and would look like a theft.
+        wallet = None
     frozen = None if case.frozen is None or case.frozen.code == "by_files" else case.frozen.code
     return Facts(
         role=case.role,
         frozen=frozen,
-        payout=_payout(journal, case, node),
-        node=_node(node, network),
+        payout=payout,
+        node=asked,
         has_wallet=ref is not None,
-        wallet_seen=examine is not None,
+        wallet_seen=examine is not None and payout == before,
         wallet=wallet,
         trouble=journal.setting(_TROUBLE + case.escrow_id),
     )
@@ -156,14 +180,19 @@ def _payout(journal: Journal, case: StoredCase, node: Monerod) -> PayoutFacts | 
     saved = WalletBook(journal, run_id="").signed(case.escrow_id, payout.attempt)
     txids = [txid for txid in (payout.txid, saved, *case.record.broadcasts) if txid is not None]
     known: bool | None = None
+    elsewhere = False
     if txids:
         with suppress(Refused, Unavailable):
-            known = bool(node.get_transactions(list(dict.fromkeys(txids)), prune=True).found)
+            found = node.get_transactions(list(dict.fromkeys(txids)), prune=True).found
+            announced = [one for one in found if one.txid in case.record.broadcasts]
+            own = [one for one in announced if is_own_payout(case.record, one.txid, one.key_images)]
+            known, elsewhere = bool(found), bool(announced) and not own
     return PayoutFacts(
         attempt=payout.attempt,
         turn=waiting_on(case.record),
         announced=payout.txid is not None,
         known=known,
+        elsewhere=elsewhere,
     )
 
 

@@ -42,7 +42,9 @@ def watch_late(desk: Desk, case: StoredCase) -> Outcome:
         return Later(desk.pace.guarding)
     try:
         sighting = desk.wallets.left_over(
-            escrow_wallet(desk, case), infos_of_others(desk, case), after=paid_at
+            escrow_wallet(desk, case),
+            infos_of_others(desk.journal, desk.identity, case),
+            after=paid_at,
         )
     except SlotsTaken:
         return Later(desk.pace.guarding)

@@ -68,9 +68,33 @@ WELL = Facts(
         (replace(WELL, wallet=replace(WALLET, height=90)), Ailment.WALLET_BEHIND, Remedy.WAIT),
         (replace(WELL, payout=None), Ailment.NO_PAYOUT, Remedy.WAIT),
         (
-            replace(WELL, payout=replace(PAYOUT, announced=True, known=True)),
+            replace(
+                WELL,
+                payout=replace(PAYOUT, announced=True, known=True),
+                wallet=replace(WALLET, spending=Spending.IN_POOL),
+            ),
             Ailment.ON_ITS_WAY,
             Remedy.WAIT,
+        ),
+        (
+            replace(
+                WELL,
+                payout=replace(PAYOUT, announced=True, known=True),
+                wallet=None,
+                wallet_seen=False,
+            ),
+            Ailment.ON_ITS_WAY,
+            Remedy.WAIT,
+        ),
+        (
+            replace(WELL, payout=replace(PAYOUT, announced=True, known=True, elsewhere=True)),
+            Ailment.ELSEWHERE,
+            Remedy.LOOK,
+        ),
+        (
+            replace(WELL, payout=replace(PAYOUT, announced=True, known=True)),
+            Ailment.ELSEWHERE,
+            Remedy.LOOK,
         ),
         (
             replace(WELL, payout=replace(PAYOUT, announced=True, known=False)),
