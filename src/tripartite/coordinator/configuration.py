@@ -123,6 +123,19 @@ SETTINGS: Final = (
         "180",
         "Silence after which an agent counts as offline. Agents speak up once a minute.",
     ),
+    Setting(
+        "CHANNEL_KEY_FILE",
+        "path",
+        "<DATA_DIR>/channel_key",
+        "Key that seals the addresses of notification channels. Made when first needed, mode "
+        "0600; the same on all nodes, backed up beside the database and never inside it.",
+    ),
+    Setting(
+        "NOTIFY_PRIVATE",
+        "host:port, comma-separated",
+        "",
+        "Notification servers that may be in a private network. All others must be public.",
+    ),
     Setting("THREADS", "threads", "4", "Requests answered at the same time by one process."),
     Setting(
         "MIGRATE",
@@ -170,6 +183,8 @@ class Configuration:
     durations: Durations
     investigated: timedelta
     agent_patience: timedelta
+    channel_key_file: Path
+    notify_private: tuple[str, ...]
     threads: int
     migrate_at_start: bool
     log_level: str
@@ -224,6 +239,8 @@ def read_configuration(environment: Mapping[str, str] | None = None) -> Configur
         agent_patience=timedelta(
             seconds=_seconds(text("AGENT_OFFLINE_SECONDS"), name="AGENT_OFFLINE_SECONDS")
         ),
+        channel_key_file=Path(text("CHANNEL_KEY_FILE") or data_dir / "channel_key").expanduser(),
+        notify_private=tuple(filter(None, map(str.strip, text("NOTIFY_PRIVATE").split(",")))),
         threads=_whole(text("THREADS"), name="THREADS", least=1, most=256),
         migrate_at_start=migrate == "yes" or (migrate == "auto" and database.engine == "sqlite"),
         log_level=_choice(
