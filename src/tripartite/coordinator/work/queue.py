@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Final
 
 from django.db import connection, transaction
@@ -132,10 +132,9 @@ def next_due() -> datetime | None:
         row = sql.fetchone()
     if row is None:
         return None
-    if isinstance(row[0], str):  # raw rows of SQLite carry times as text
-        return datetime.fromisoformat(row[0] + "+00:00")
-    assert isinstance(row[0], datetime)
-    return row[0]
+    due: datetime = row[0]
+    # Raw rows of SQLite carry times without their zone.
+    return due.replace(tzinfo=UTC) if due.tzinfo is None else due
 
 
 def _anything_due(at: datetime) -> bool:
