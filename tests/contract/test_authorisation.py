@@ -105,6 +105,7 @@ NEW = {"name": "newcomer", "password": "a horse, a battery"}
 OPEN = (200, 200, 200, 200, 200)
 WITH_TOKEN = (200, 200, 200, 200, 401)
 PARTIES = (200, 200, 404, 404, 401)
+MISSING = (404, 404, 404, 404, 401)
 ADMINS = (403, 403, 403, 200, 401)
 
 # One status for each of WHO.
@@ -143,6 +144,28 @@ MATRIX: Mapping[tuple[str, str], tuple[Callable[[Scene], Answer], tuple[int, ...
     ("post", "/api/recovery/{action_id}/answer"): (
         anybody("/api/recovery/1/answer", {"result": "own_turn"}),
         (404, 404, 404, 404, 401),
+    ),
+    ("get", "/api/notifications"): (get("/api/notifications"), WITH_TOKEN),
+    ("post", "/api/notifications"): (
+        anybody("/api/notifications", {"kind": "webhook", "url": "https://news.example/x"}),
+        (201, 201, 201, 201, 401),
+    ),
+    # Nobody has a channel here; others' are as good as none.
+    ("delete", "/api/notifications/{channel_id}"): (
+        lambda scene: scene.api.delete("/api/notifications/1"),
+        MISSING,
+    ),
+    ("get", "/api/notifications/{channel_id}/deliveries"): (
+        get("/api/notifications/1/deliveries"),
+        MISSING,
+    ),
+    ("post", "/api/notifications/{channel_id}/test"): (
+        anybody("/api/notifications/1/test", {}),
+        MISSING,
+    ),
+    ("post", "/api/notifications/deliveries/{delivery_id}/replay"): (
+        anybody("/api/notifications/deliveries/1/replay", {}),
+        MISSING,
     ),
     ("get", "/api/recovery/panels"): (get("/api/recovery/panels"), WITH_TOKEN),
     ("post", "/api/recovery/panels/{panel_id}/votes"): (

@@ -71,6 +71,19 @@ def test_the_longest_overdue_comes_first(database: str) -> None:
     assert [taken().key, taken().key] == ["a:later", "a:late"]
 
 
+def test_the_next_due_time_is_that_of_the_earliest_key_that_nobody_holds(database: str) -> None:
+    assert queue.next_due() is None
+    wake("a:held", later=-MINUTE)
+    taken()
+    wake("a:late", later=MINUTE)
+    wake("a:later", later=2 * MINUTE)
+
+    due = queue.next_due()
+
+    assert due is not None
+    assert timedelta(seconds=30) < due - now() <= MINUTE
+
+
 def test_many_runners_never_take_the_same_key(database: str) -> None:
     wake(*(f"a:{number}" for number in range(40)))
 

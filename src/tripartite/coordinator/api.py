@@ -15,6 +15,7 @@ from tripartite.coordinator.arbiters.api import router as arbiters
 from tripartite.coordinator.authentication import Bearer
 from tripartite.coordinator.escrows.api import router as escrows
 from tripartite.coordinator.events.api import router as events
+from tripartite.coordinator.notify.api import router as notifications
 from tripartite.coordinator.ops.api import router as operation
 from tripartite.coordinator.ops.problems import http_problem, problem, problem_of
 from tripartite.coordinator.presence.api import router as presence
@@ -42,6 +43,7 @@ api.add_router("/events", events)
 api.add_router("/admin/recovery", recovery)
 api.add_router("/recovery", recovery_of_parties)
 api.add_router("/arbiters", arbiters)
+api.add_router("/notifications", notifications)
 api.add_router("", presence)
 api.add_router("", operation)
 

@@ -152,6 +152,19 @@ SETTINGS: Final = (
         "What attach processes keep: identities and journals of attached parties. Shared by all "
         "that may take over from each other.",
     ),
+    Setting(
+        "CHANNEL_KEY_FILE",
+        "path",
+        "<DATA_DIR>/channel_key",
+        "Key that seals the addresses of notification channels. Made when first needed, mode "
+        "0600; the same on all nodes, backed up beside the database and never inside it.",
+    ),
+    Setting(
+        "NOTIFY_PRIVATE",
+        "host:port, comma-separated",
+        "",
+        "Notification servers that may be in a private network. All others must be public.",
+    ),
     Setting("THREADS", "threads", "4", "Requests answered at the same time by one process."),
     Setting(
         "MIGRATE",
@@ -216,6 +229,8 @@ class Configuration:
     custody_guard: CustodyGuard
     onion_proxy: str | None
     attach_dir: Path
+    channel_key_file: Path
+    notify_private: tuple[str, ...]
     threads: int
     migrate_at_start: bool
     metrics_host: str
@@ -277,6 +292,8 @@ def read_configuration(environment: Mapping[str, str] | None = None) -> Configur
         custody_guard=_guard(text("CUSTODY_GUARD"), Network(network)),
         onion_proxy=_onion_proxy(text("ONION_PROXY")),
         attach_dir=Path(text("ATTACH_DIR") or data_dir / "attach").expanduser(),
+        channel_key_file=Path(text("CHANNEL_KEY_FILE") or data_dir / "channel_key").expanduser(),
+        notify_private=tuple(filter(None, map(str.strip, text("NOTIFY_PRIVATE").split(",")))),
         threads=_whole(text("THREADS"), name="THREADS", least=1, most=256),
         migrate_at_start=migrate == "yes" or (migrate == "auto" and database.engine == "sqlite"),
         metrics_host=text("METRICS_HOST"),

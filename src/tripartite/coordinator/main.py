@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from typing import ClassVar, Final
 
 import structlog
@@ -27,6 +28,11 @@ from tripartite.coordinator.configuration import Configuration
 from tripartite.coordinator.events.following import Nudge
 from tripartite.coordinator.events.gateway import Gateway
 from tripartite.coordinator.events.tail import Tail
+from tripartite.coordinator.notify.channels import APPRISE, WEBHOOK
+from tripartite.coordinator.notify.delivering import deliver
+from tripartite.coordinator.notify.delivering import follow_log as follow_for_notices
+from tripartite.coordinator.notify.keys import DELIVER, NOTIFY
+from tripartite.coordinator.notify.sending import send_messenger, send_webhook
 from tripartite.coordinator.ops.auditing import AUDIT_KEY, audit_on
 from tripartite.coordinator.ops.health import PULSE_KEY, pulse
 from tripartite.coordinator.ops.metrics.reporting import Reporter
@@ -52,7 +58,7 @@ _GC_AFTER: Final = 20_000
 
 _STARTING_SECONDS: Final = 15.0
 
-FOLLOWERS: Final = (FOLLOW,)
+FOLLOWERS: Final = (FOLLOW, NOTIFY)
 """The work that reads the event log on whenever it grows."""
 
 _log = structlog.get_logger()
@@ -134,11 +140,13 @@ async def _run(
         reporter = Reporter(configuration)
         _run_thread(stack, "metrics", reporter.run, reporter.stop)
         if Part.WORK in parts:
-            own = OwnNode.of(configuration)
-            stack.callback(own.close)
-            runner = Runner(handlers(configuration, own))
             await loop.run_in_executor(None, _wake_at_start)
-            _run_thread(stack, "work", runner.run, runner.stop)
+            # Two, so that a notification server that is slow to answer holds up no payout.
+            for place in range(2):
+                own = OwnNode.of(configuration)
+                stack.callback(own.close)
+                runner = Runner(handlers(configuration, own))
+                _run_thread(stack, f"work-{place}", runner.run, runner.stop)
             following = Tail(Nudge(FOLLOWERS))
             _run_thread(stack, "following", following.run, following.stop)
         url = "work"
@@ -220,6 +228,14 @@ def handlers(configuration: Configuration, own: OwnNode) -> Mapping[str, Handler
         FOLLOW: follow_log(configuration.durations),
         DEADLINE: watch_deadlines(configuration.durations),
         PRESENCE: watch_presence(patience=configuration.agent_patience),
+        NOTIFY: follow_for_notices(),
+        DELIVER: deliver(
+            {
+                WEBHOOK: partial(send_webhook, allowed=configuration.notify_private),
+                APPRISE: partial(send_messenger, allowed=configuration.notify_private),
+            },
+            key_file=configuration.channel_key_file,
+        ),
     }
 
 

@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "tripartite.coordinator.presence",
     "tripartite.coordinator.arbiters",
     "tripartite.coordinator.recovery",
+    "tripartite.coordinator.notify",
     "tripartite.coordinator.ops",
     "tripartite.coordinator.ops.metrics.apps.MetricsConfig",
     "tripartite.coordinator.wallets",

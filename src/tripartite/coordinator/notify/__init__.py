@@ -1,0 +1,1 @@
+"""News carried to where people look: signed webhooks and messengers."""
