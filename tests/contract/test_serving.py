@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,33 @@ def test_a_message_reaches_the_others_at_once(market: Market, server: Served) ->
 
     # Not a benchmark: only that nobody waits for a poll of half a second.
     assert statistics.median(delays) < 0.25
+
+
+def test_all_who_speak_at_once_are_heard_and_each_gets_its_own_place(
+    market: Market, server: Served
+) -> None:
+    deal = market.attested_deal()
+    texts = {role: deal.write(role, Kind.DEPOSIT_REPORT, body=report(0, height=7)) for role in Role}
+    with (
+        listen(server, market.people[Role.ARBITER].token, after=log.head()) as socket,
+        ThreadPoolExecutor(len(Role)) as threads,
+    ):
+        asked = [
+            threads.submit(
+                post, server, f"/api/escrow/{deal.escrow_id}/messages",
+                market.people[role].token, {"envelope": texts[role]},
+            )
+            for role in Role
+        ]  # fmt: skip
+        given = [one.result() for one in asked]
+        events = read(socket, len(Role))
+
+    assert [status for status, _ in given] == [201] * len(Role)
+    heard = {event["data"]["position"]: event["data"]["envelope"] for event in events}
+    placed = {
+        answer["position"]: text for (_, answer), text in zip(given, texts.values(), strict=True)
+    }
+    assert heard == placed
 
 
 def test_whoever_comes_back_with_its_cursor_has_missed_nothing(

@@ -6,11 +6,13 @@ and not answered, and where the chain was looked at and what was seen isn't stor
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.faults.stopping import Stops
 from tripartite.cli import serve
@@ -19,6 +21,9 @@ from tripartite.coordinator.configuration import Configuration
 from tripartite.coordinator.start import start_django
 from tripartite.protocol.envelope import Message
 from tripartite.protocol.record import Record
+
+if TYPE_CHECKING:  # models can't be imported yet
+    from tripartite.coordinator.events.log import StoredEvent
 
 
 def main() -> None:
@@ -37,26 +42,29 @@ def main() -> None:
 
 def install(stops: Stops) -> None:
     """Put the points in; Django is set up by now, so its models can be imported."""
-    from tripartite.coordinator.escrows import storage  # noqa: PLC0415 — see above
+    from tripartite.coordinator.events.log import appended  # noqa: PLC0415 — see above
     from tripartite.coordinator.relay import posting  # noqa: PLC0415 — see above
     from tripartite.coordinator.watch import payouts  # noqa: PLC0415 — see above
 
-    insert, keep, judge = posting._insert, storage.keep, payouts.judge
+    insert, judge = posting._insert, payouts.judge
     said = threading.local()
 
     def inserting(message: Message, *, position: int, at: datetime) -> None:
         name = f"{message.kind.value} {message.round or ''}".strip()
-        stops.begin(f"relaying {name} of {message.role.value}", message.escrow_id)
-        said.open = True
+        label = f"relaying {name} of {message.role.value}"
+        stops.begin(label, message.escrow_id)
+        said.open = {**getattr(said, "open", {}), message.digest: (label, message.escrow_id)}
         stops.stop_at("before it is written")
         insert(message, position=position, at=at)
         stops.stop_at("before the commit")
 
-    def keeping(record: Record, *, version: int) -> None:
-        if getattr(said, "open", False):
-            said.open = False
-            stops.stop_at("before the answer")
-        keep(record, version=version)
+    def committed(events: Sequence[StoredEvent], **_: object) -> None:
+        """Messages stored together are answered together, after this was called for each."""
+        for event in events:
+            one = getattr(said, "open", {}).pop(json.loads(event.data).get("digest"), None)
+            if one is not None:
+                stops.begin(*one)
+                stops.stop_at("before the answer")
 
     def judging(record: Record, *args: Any, **kwargs: Any) -> payouts.Finding:  # noqa: ANN401 — passed on
         finding = judge(record, *args, **kwargs)
@@ -65,7 +73,7 @@ def install(stops: Stops) -> None:
         return finding
 
     posting._insert = inserting
-    storage.keep = keeping
+    appended.connect(committed, weak=False)
     payouts.judge = judging
 
 

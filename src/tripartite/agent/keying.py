@@ -4,6 +4,10 @@ Every step after the first can't be repeated, and its lost answer can't be fetch
 the journal before the wallet hears of it. Found begun but unfinished, the wallet is in doubt; it is
 set aside and all three start the next attempt with fresh ones. That costs seconds, and no money
 can be there yet.
+
+A power cut may take the mark back, as it may take back what the wallet wrote, which syncs nothing.
+Then the step is tried again: a wallet that has done it refuses, and is set aside as well. Nothing
+was said by then, for what is said is synced before, and takes the mark along.
 """
 
 from __future__ import annotations
@@ -19,7 +23,11 @@ from tripartite.agent.wallets.records import WalletInDoubt, WalletRef
 from tripartite.domain.addresses import parse_address
 from tripartite.domain.errors import Refused, Unavailable
 from tripartite.domain.key_exchange import Round
-from tripartite.monero.errors import RpcOutcomeUnknown
+from tripartite.monero.errors import (
+    KeyExchangeFinished,
+    RpcOutcomeUnknown,
+    WalletAlreadyMultisig,
+)
 from tripartite.protocol.envelope import Kind
 from tripartite.protocol.next_step import KeyExchange
 from tripartite.protocol.record import transcript
@@ -40,11 +48,12 @@ def exchange_keys(desk: Desk, case: StoredCase, step: KeyExchange) -> Outcome:
     if desk.book.mark(escrow_id, Phase.KEY_EXCHANGE, attempt, step.round) is not None:
         return _restart(desk, case, "wallet_in_doubt")
     infos = _infos(desk, case, Round(step.round - 1))
-    desk.book.start(escrow_id, Phase.KEY_EXCHANGE, attempt, step.round)
+    desk.book.start(escrow_id, Phase.KEY_EXCHANGE, attempt, step.round, synced=False)
     desk.at(Boundary.MARKED)
     try:
         answer = _ask(desk, known, step.round, infos)
-    except (WalletInDoubt, RpcOutcomeUnknown):
+    except (WalletInDoubt, RpcOutcomeUnknown, WalletAlreadyMultisig, KeyExchangeFinished):
+        # The last two: it has done this step before, in a life that left no mark.
         return _restart(desk, case, "wallet_in_doubt")
     except Unavailable:
         # The wallet hasn't heard of it, so the step wasn't begun after all.
@@ -110,7 +119,10 @@ def _take_wallet(desk: Desk, escrow_id: str, attempt: int) -> WalletRef:
     ready = desk.book.prepared()
     warm = desk.warm_wallet()
     for name in sorted(ready, key=lambda name: name != warm):
-        if desk.book.assign(name, escrow_id, attempt):
+        # Synced together with the first words: until they are said, the wallet is anybody's.
+        with desk.journal.commit(synced=False):
+            taken = desk.book.assign(name, escrow_id, attempt)
+        if taken:
             return desk.book.ref(name)
     ref = desk.wallets.new_ref()
     desk.book.note(ref)

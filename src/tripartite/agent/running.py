@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,9 @@ from tripartite.monero.connection import Login
 # process goes on; it used to fall into most key exchanges. What there is once everything runs
 # stays anyway. The rest is looked at after so many new objects.
 _GC_AFTER: Final = 20_000
+
+# By default a busy thread keeps the interpreter for 5 ms; a round of a key exchange takes as long.
+_SWITCH_SECONDS: Final = 0.001
 
 
 class LoginFileMalformed(Refused):
@@ -85,7 +89,11 @@ def run(opened: OpenHome, told: RunOptions, *, ready: Callable[[], None]) -> boo
 
 
 def spare_collections() -> None:
-    """Let the garbage collector pass over what exists now, and come less often."""
+    """Let the garbage collector pass over what exists now, and come less often.
+
+    Threads hand the interpreter over sooner as well: news waits while another thread calculates.
+    """
+    sys.setswitchinterval(_SWITCH_SECONDS)
     gc.collect()
     gc.freeze()
     gc.set_threshold(_GC_AFTER)

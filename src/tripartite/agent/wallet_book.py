@@ -128,13 +128,19 @@ class WalletBook:
         )
         return Mark(cast("str", found[0][0]), bool(found[0][1])) if found else None
 
-    def start(self, escrow_id: str, phase: Phase, attempt: int, step: int) -> None:
-        """A step begins: say so before the wallet hears of it."""
-        self._journal.write(
-            "INSERT OR REPLACE INTO marks"
-            " (escrow_id, phase, attempt, step, run_id, started_at) VALUES (?, ?, ?, ?, ?, ?)",
-            (escrow_id, phase.value, attempt, step, self.run_id, self._journal.stamp()),
-        )
+    def start(
+        self, escrow_id: str, phase: Phase, attempt: int, step: int, *, synced: bool = True
+    ) -> None:
+        """A step begins: say so before the wallet hears of it.
+
+        ``synced=False`` outlives a killed process, but not a power cut.
+        """
+        with self._journal.commit(synced=synced):
+            self._journal.write(
+                "INSERT OR REPLACE INTO marks"
+                " (escrow_id, phase, attempt, step, run_id, started_at) VALUES (?, ?, ?, ?, ?, ?)",
+                (escrow_id, phase.value, attempt, step, self.run_id, self._journal.stamp()),
+            )
 
     def finish(self, escrow_id: str, phase: Phase, attempt: int, step: int) -> None:
         """A step is done; store this together with its result."""

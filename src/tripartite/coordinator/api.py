@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-import structlog
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
@@ -17,16 +16,14 @@ from tripartite.coordinator.escrows.api import router as escrows
 from tripartite.coordinator.events.api import router as events
 from tripartite.coordinator.notify.api import router as notifications
 from tripartite.coordinator.ops.api import router as operation
-from tripartite.coordinator.ops.problems import http_problem, problem, problem_of
+from tripartite.coordinator.ops.problems import http_problem, problem
+from tripartite.coordinator.ops.refusing import database_away, refused
 from tripartite.coordinator.presence.api import router as presence
 from tripartite.coordinator.recovery.api import admins as recovery
 from tripartite.coordinator.recovery.api import parties as recovery_of_parties
 from tripartite.coordinator.relay.api import router as relay
-from tripartite.coordinator.start import DatabaseUnreachable
 from tripartite.coordinator.wallets.api import router as wallets
 from tripartite.domain.errors import TripartiteError
-
-_log = structlog.get_logger()
 
 api = NinjaAPI(
     title="Tripartite coordinator",
@@ -35,9 +32,9 @@ api = NinjaAPI(
     auth=Bearer(),
     docs_url=None,
 )
-api.add_router("", accounts)
+api.add_router("/escrow", relay)  # first: addresses are compared in this order
 api.add_router("/escrow", escrows)
-api.add_router("/escrow", relay)
+api.add_router("", accounts)
 api.add_router("", wallets)
 api.add_router("/events", events)
 api.add_router("/admin/recovery", recovery)
@@ -50,8 +47,7 @@ api.add_router("", operation)
 
 @api.exception_handler(TripartiteError)
 def _ours(request: HttpRequest, error: TripartiteError) -> HttpResponse:
-    _log.info("request_refused", code=error.code, method=request.method)
-    return problem_of(error)
+    return refused(request, error)
 
 
 @api.exception_handler(ValidationError)
@@ -76,9 +72,7 @@ def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
 
 @api.exception_handler(OperationalError)
 def _database_away(request: HttpRequest, error: OperationalError) -> HttpResponse:
-    """Nothing is wrong with the request, and nothing of it was stored."""
-    _log.warning("database_unreachable")
-    return problem_of(DatabaseUnreachable("Send the same request again in a moment."))
+    return database_away()
 
 
 @api.exception_handler(Http404)

@@ -18,7 +18,7 @@ class Bearer(HttpBearer):
     """``Authorization: Bearer tri_…``."""
 
     def __call__(self, request: HttpRequest) -> Caller:
-        header = request.headers.get("Authorization", "")
+        header = request.META.get("HTTP_AUTHORIZATION", "")
         scheme, _, token = header.partition(" ")
         if scheme.lower() != self.openapi_scheme or not token:
             raise TokenMissing("Send Authorization: Bearer <token>; POST /api/tokens gives one.")

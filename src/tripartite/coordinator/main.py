@@ -20,6 +20,7 @@ from typing import ClassVar, Final
 
 import structlog
 from django.core.wsgi import get_wsgi_application
+from django.db import connection
 from granian import Granian
 from granian.constants import Interfaces
 from granian.server.embed import Server
@@ -33,6 +34,7 @@ from tripartite.coordinator.notify.delivering import deliver
 from tripartite.coordinator.notify.delivering import follow_log as follow_for_notices
 from tripartite.coordinator.notify.keys import DELIVER, NOTIFY
 from tripartite.coordinator.notify.sending import send_messenger, send_webhook
+from tripartite.coordinator.grouping import Clerk
 from tripartite.coordinator.ops.auditing import AUDIT_KEY, audit_on
 from tripartite.coordinator.ops.health import PULSE_KEY, pulse
 from tripartite.coordinator.ops.metrics.reporting import Reporter
@@ -166,8 +168,12 @@ async def _listen(
     stack.callback(threads.shutdown)
     gateway = await _gateway(threads, stack) if Part.EVENTS in parts else None
     http = get_wsgi_application() if Part.HTTP in parts else None
+    clerk = None
+    if http is not None and connection.vendor == "sqlite":
+        clerk = Clerk(asyncio.get_running_loop(), http)
+        _run_thread(stack, "clerk", clerk.run, clerk.stop)
     server = Server(
-        Application(http, gateway, threads),  # type: ignore[arg-type]  # WSGIHandler's own narrower types
+        Application(http, gateway, threads, clerk=clerk),  # type: ignore[arg-type]  # WSGIHandler's own narrower types
         address=configuration.host,
         port=configuration.port,
         interface=Interfaces.RSGI,

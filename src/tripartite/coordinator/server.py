@@ -2,7 +2,8 @@
 
 granian's embedded server speaks HTTP in Rust threads and hands us requests on the event loop.
 Django stays a WSGI application (ADR 2): each request is read whole, bounded, and answered in one
-of a few threads. WebSockets go to the gateway, fed by the tail's thread.
+of a few threads; what is said in an escrow may go to a clerk, who stores it in groups. WebSockets
+go to the gateway, fed by the tail.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ import io
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import lru_cache
 from typing import Final, Protocol
 from urllib.parse import unquote_to_bytes
 
-from django.http import HttpResponse
-
 from tripartite.coordinator.accounts.tokens import TokenInvalid
 from tripartite.coordinator.events.gateway import PATH, Gateway, Socket, cursor_in
+from tripartite.coordinator.grouping import Answer, Clerk, Environ, Headers, flat
 from tripartite.coordinator.ops.http import MAX_BODY_BYTES, BodyTooLarge
 from tripartite.coordinator.ops.metrics.requests import count_too_large
 from tripartite.coordinator.ops.problems import http_problem, problem_of
@@ -26,8 +27,7 @@ from tripartite.coordinator.ops.problems import http_problem, problem_of
 _PATIENCE: Final = 16 * MAX_BODY_BYTES
 """Bytes of a body that is too large which are read, and thrown away, before we hang up."""
 
-Headers = list[tuple[str, str]]
-Answer = tuple[int, Headers, bytes]
+_ESCROWS: Final = "/api/escrow"
 
 
 class Wsgi(Protocol):
@@ -84,10 +84,18 @@ class Handshake(Protocol):
 class Application:
     """The RSGI application of one process; ``http`` or ``gateway`` may be left out."""
 
-    def __init__(self, http: Wsgi | None, gateway: Gateway | None, threads: Executor) -> None:
+    def __init__(
+        self,
+        http: Wsgi | None,
+        gateway: Gateway | None,
+        threads: Executor,
+        *,
+        clerk: Clerk | None = None,
+    ) -> None:
         self._http = http
         self._gateway = gateway
         self._threads = threads
+        self._clerk = clerk
 
     async def __rsgi__(self, scope: Scope, exchange: object) -> None:
         if scope.proto == "ws":
@@ -97,13 +105,15 @@ class Application:
 
     async def _request(self, scope: Scope, exchange: HttpExchange) -> None:
         if self._http is None:
-            status, headers, payload = _flat(http_problem(404))
+            status, headers, payload = flat(http_problem(404))
         else:
             body = await _body(scope, exchange)
             if body is None:
                 count_too_large(scope.method)
                 limit = BodyTooLarge(f"Send at most {MAX_BODY_BYTES} bytes.", limit=MAX_BODY_BYTES)
-                status, headers, payload = _flat(problem_of(limit))
+                status, headers, payload = flat(problem_of(limit))
+            elif self._clerk is not None and _says_something(scope):
+                status, headers, payload = await self._clerk.ask(_environ(scope, body))
             else:
                 environ = _environ(scope, body)
                 loop = asyncio.get_running_loop()
@@ -149,10 +159,18 @@ async def _body(scope: Scope, exchange: HttpExchange) -> bytes | None:
     return None if length or size > MAX_BODY_BYTES else b"".join(parts)
 
 
-def _environ(scope: Scope, body: bytes) -> dict[str, object]:
+def _says_something(scope: Scope) -> bool:
+    """Whether this posts a proposal or a message: short work, all of it with the database."""
+    path = scope.path
+    return scope.method == "POST" and (
+        path == _ESCROWS or (path.startswith(_ESCROWS + "/") and path.endswith("/messages"))
+    )
+
+
+def _environ(scope: Scope, body: bytes) -> Environ:
     """The request as PEP 3333 wants it."""
     host, _, port = scope.server.rpartition(":")
-    environ: dict[str, object] = {
+    environ: Environ = {
         "REQUEST_METHOD": scope.method,
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote_to_bytes(scope.path).decode("latin-1"),
@@ -175,14 +193,19 @@ def _environ(scope: Scope, body: bytes) -> dict[str, object]:
         # proxy in front set.
         if "_" in name or name in ("content-length", "transfer-encoding"):
             continue
-        key = "CONTENT_TYPE" if name == "content-type" else "HTTP_" + name.upper().replace("-", "_")
+        key = _environ_key(name)
         environ[key] = f"{environ[key]},{value}" if key in environ else value
     if scope.authority:  # HTTP/2 has no Host header
         environ.setdefault("HTTP_HOST", scope.authority)
     return environ
 
 
-def _call(http: Wsgi, environ: dict[str, object]) -> Answer:
+@lru_cache(maxsize=64)
+def _environ_key(name: str) -> str:
+    return "CONTENT_TYPE" if name == "content-type" else "HTTP_" + name.upper().replace("-", "_")
+
+
+def _call(http: Wsgi, environ: Environ) -> Answer:
     """Run the WSGI application; in one of the request threads."""
     status, headers = 500, Headers()
 
@@ -197,11 +220,6 @@ def _call(http: Wsgi, environ: dict[str, object]) -> Answer:
     finally:
         if hasattr(chunks, "close"):
             chunks.close()
-
-
-def _flat(response: HttpResponse) -> Answer:
-    headers = [(name.lower(), value) for name, value in response.items()]
-    return response.status_code, headers, response.content
 
 
 def request_threads(count: int) -> ThreadPoolExecutor:

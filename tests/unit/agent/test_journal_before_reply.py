@@ -12,10 +12,16 @@ from tripartite.agent.decisions import Decision
 from tripartite.agent.ports import Boundary, Forwarded
 from tripartite.agent.verification import PayoutStrangerPaid
 from tripartite.agent.wallets.records import WalletInDoubt
+from tripartite.domain.errors import Refused
 from tripartite.domain.key_exchange import Round
 from tripartite.domain.lifecycle import State
 from tripartite.domain.parties import Role
-from tripartite.monero.errors import DaemonUnreachable, KeyExchangeBadMessage
+from tripartite.monero.errors import (
+    DaemonUnreachable,
+    KeyExchangeBadMessage,
+    KeyExchangeFinished,
+    WalletAlreadyMultisig,
+)
 from tripartite.protocol.bodies import read_reason
 from tripartite.protocol.envelope import Kind, read_envelope
 
@@ -129,6 +135,51 @@ def test_a_step_begun_and_not_finished_starts_the_exchange_anew(
     assert market.record.attempt == 2
     for role in Role:
         assert states_of_wallets(market, role) == ["set_aside", "assigned"]
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("make_multisig", WalletAlreadyMultisig("It is multisig.")),
+        ("finish", KeyExchangeFinished("It is done.")),
+    ],
+)
+def test_a_mark_that_a_power_cut_took_back_costs_an_attempt_and_no_alarm(
+    market: Market, call: str, said: Refused
+) -> None:
+    """The wallet has done the step; the journal doesn't know, and nothing was said of it."""
+    dies = dies_at(Boundary.WALLET_ANSWERED)
+    market.vendor.at = lambda at: dies(at) if call in market.vendor.wallets.calls else None
+    with pytest.raises(PowerCut):
+        market.agree()
+    market.vendor.opened.journal.write("DELETE FROM marks WHERE finished = 0")
+    market.vendor.wallets.trouble[call] = [said]
+
+    market.vendor.restart()
+    market.settle()
+
+    assert reasons(market, Kind.KEY_EXCHANGE_RESTART) == ["wallet_in_doubt"]
+    assert market.vendor.alarms == []
+    assert market.record.state is State.AWAITING_DEPOSIT
+    assert states_of_wallets(market, Role.VENDOR) == ["set_aside", "assigned"]
+
+
+def test_what_an_agent_says_takes_its_mark_to_the_disk(market: Market) -> None:
+    """The mark isn't synced by itself, but nothing leaves before it is."""
+    levels = ["FULL"]
+    seen: list[tuple[Boundary, str]] = []
+
+    def watch(statement: str) -> None:
+        if statement.startswith("PRAGMA synchronous = "):
+            levels.append(statement.rpartition(" ")[2])
+
+    market.vendor.opened.journal._connection.set_trace_callback(watch)
+    market.vendor.at = lambda boundary: seen.append((boundary, levels[-1]))
+    market.agree()
+
+    assert market.record.state is State.AWAITING_DEPOSIT
+    assert {level for at, level in seen if at is Boundary.MARKED} == {"NORMAL"}
+    assert {level for at, level in seen if at is Boundary.JOURNALED} == {"FULL"}
 
 
 @pytest.mark.parametrize("call", ["make_multisig", "exchange", "finish"])

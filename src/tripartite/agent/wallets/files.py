@@ -41,8 +41,8 @@ class WalletFiles:
         for path in self._files(name):
             path.chmod(0o600)
 
-    def keep_keys(self, name: str) -> None:
-        """Have the keys on the disk, and a copy of them.
+    def keep_keys(self, name: str, *, beside: tuple[Path, ...] = ()) -> None:
+        """Have the keys on the disk, a copy of them, and the files ``beside`` them, all at once.
 
         wallet-rpc syncs nothing, and money will be sent to these keys. A copy of ``.keys`` is all
         that is needed to get a finished wallet back.
@@ -51,7 +51,7 @@ class WalletFiles:
         copy = self.kept / keys.name
         shutil.copyfile(keys, copy)
         copy.chmod(0o600)
-        sync(keys, copy)
+        sync(keys, copy, *beside)
 
     def set_cache_aside(self, name: str) -> Path | None:
         """Move the cache away, which a reopened wallet makes anew; where it is now.

@@ -52,20 +52,21 @@ class Notebook:
     def read(self, name: str) -> Note:
         """What is known of the wallet; a fresh note if nothing is."""
         try:
-            fields = json.loads(self._path(name).read_bytes())
+            fields = json.loads(self.path(name).read_bytes())
         except FileNotFoundError:
             return Note()
         return Note(fields["address"], fields["changing"], Nonces(fields["nonces"]))
 
     def write(self, name: str, note: Note, *, durable: bool = False) -> None:
         """Replace the note. ``durable`` returns only when a power cut can't undo it."""
-        path = self._path(name)
+        path = self.path(name)
         fields = {"address": note.address, "changing": note.changing, "nonces": note.nonces}
         write_private_file(path, json.dumps(fields).encode())
         if durable:
             sync(path)
 
-    def _path(self, name: str) -> Path:
+    def path(self, name: str) -> Path:
+        """The file of the wallet's note."""
         return self._directory / f"{name}.json"
 
 

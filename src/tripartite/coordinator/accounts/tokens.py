@@ -11,10 +11,9 @@ from datetime import date, timedelta
 from typing import ClassVar, Final
 
 from django.conf import settings
-from django.db import connection
 
 from tripartite.coordinator.accounts.models import Account, ApiToken
-from tripartite.coordinator.storing import now, write_transaction
+from tripartite.coordinator.storing import execute, now, write_transaction
 from tripartite.domain.errors import Refused
 
 # A fixed beginning lets secret scanners recognise a token that was published by mistake.
@@ -96,14 +95,12 @@ def caller_of(token: str) -> Caller:
 
     Looked up on every request, never cached: a revoked token is dead at once.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT t.id, t.last_used, a.id, a.name, a.is_staff"
-            " FROM accounts_apitoken t JOIN accounts_account a ON a.id = t.account_id"
-            " WHERE t.digest = %s AND t.revoked_at IS NULL AND a.is_active",
-            [digest_of(token)],
-        )
-        row = cursor.fetchone()
+    row = execute(
+        "SELECT t.id, t.last_used, a.id, a.name, a.is_staff"
+        " FROM accounts_apitoken t JOIN accounts_account a ON a.id = t.account_id"
+        " WHERE t.digest = %s AND t.revoked_at IS NULL AND a.is_active",
+        [digest_of(token)],
+    ).fetchone()
     if row is None:
         raise TokenInvalid("It is misspelt or revoked: issue a new one with POST /api/tokens.")
     token_id, last_used, account_id, name, is_staff = row

@@ -12,6 +12,7 @@ from django.db import connection
 
 from tripartite.coordinator.escrows.errors import EscrowUnknown
 from tripartite.coordinator.escrows.models import Escrow, Participant
+from tripartite.coordinator.storing import execute, stamp
 from tripartite.domain.parties import Role
 from tripartite.protocol import snapshot as snapshots
 from tripartite.protocol.record import Record
@@ -27,28 +28,30 @@ class Seen:
 
 
 class _Parsed:
-    """The latest records read from their JSON: (escrow, version) never means two contents.
+    """The latest records, so that the next message needn't parse its escrow's snapshot.
 
-    Bounded, and only a shortcut: what isn't here is parsed again.
+    Bounded, and only a shortcut: what isn't here is parsed again. An entry counts only for the very
+    snapshot it stands for, so one whose transaction was given up harms nobody.
     """
 
     LIMIT: Final = 256
 
     def __init__(self) -> None:
-        self._records: OrderedDict[str, tuple[int, Record]] = OrderedDict()
+        self._records: OrderedDict[str, tuple[int, str, Record]] = OrderedDict()
 
-    def get(self, escrow_id: str, version: int) -> Record | None:
+    def get(self, escrow_id: str, version: int, snapshot: str) -> Record | None:
         kept = self._records.get(escrow_id)
-        return kept[1] if kept is not None and kept[0] == version else None
+        return kept[2] if kept is not None and kept[:2] == (version, snapshot) else None
 
-    def put(self, escrow_id: str, version: int, record: Record) -> None:
-        self._records[escrow_id] = (version, record)
-        self._records.move_to_end(escrow_id)
+    def put(self, version: int, snapshot: str, record: Record) -> None:
+        self._records[record.escrow_id] = (version, snapshot, record)
+        self._records.move_to_end(record.escrow_id)
         if len(self._records) > self.LIMIT:
             self._records.popitem(last=False)
 
 
 _parsed: Final = _Parsed()
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def load(escrow_id: str) -> Seen:
@@ -70,14 +73,12 @@ def load_for(account_id: int, escrow_id: str) -> tuple[Role, Seen]:
 
     Raises ``EscrowUnknown`` also for an escrow of others: strangers can't find out which exist.
     """
-    with connection.cursor() as sql:
-        sql.execute(
-            "SELECT p.role, e.version, e.last_position, e.snapshot"
-            " FROM escrows_participant p JOIN escrows_escrow e ON e.escrow_id = p.escrow_id"
-            " WHERE p.escrow_id = %s AND p.account_id = %s",
-            [escrow_id, account_id],
-        )
-        row = sql.fetchone()
+    row = execute(
+        "SELECT p.role, e.version, e.last_position, e.snapshot"
+        " FROM escrows_participant p JOIN escrows_escrow e ON e.escrow_id = p.escrow_id"
+        " WHERE p.escrow_id = %s AND p.account_id = %s",
+        [escrow_id, account_id],
+    ).fetchone()
     if row is None:
         raise EscrowUnknown("Check the id, and that this account takes part in the escrow.")
     role, version, last_position, snapshot = row
@@ -89,33 +90,31 @@ def store(seen: Seen, record: Record, *, position: int, at: datetime) -> bool:
 
     Call inside a write transaction.
     """
-    with connection.cursor() as sql:
-        sql.execute(
-            "UPDATE escrows_escrow SET state = %s, version = %s, contract_id = %s,"
-            " snapshot = %s, last_position = %s, changed_at = %s"
-            " WHERE escrow_id = %s AND version = %s",
-            [
-                record.state.value,
-                seen.version + 1,
-                record.contract_id,
-                snapshot_of(record),
-                position,
-                connection.ops.adapt_datetimefield_value(at),
-                record.escrow_id,
-                seen.version,
-            ],
-        )
-        return bool(sql.rowcount == 1)
-
-
-def keep(record: Record, *, version: int) -> None:
-    """Remember a record that was just committed, so that the next message needn't parse it."""
-    _parsed.put(record.escrow_id, version, record)
+    snapshot = snapshot_of(record)
+    _parsed.put(seen.version + 1, snapshot, record)
+    done = execute(
+        "UPDATE escrows_escrow SET state = %s, version = %s, contract_id = %s,"
+        " snapshot = %s, last_position = %s, changed_at = %s"
+        " WHERE escrow_id = %s AND version = %s",
+        [
+            record.state.value,
+            seen.version + 1,
+            record.contract_id,
+            snapshot,
+            position,
+            stamp(at),
+            record.escrow_id,
+            seen.version,
+        ],
+    )
+    return done.rowcount == 1
 
 
 def create(record: Record, *, at: datetime) -> None:
     """Insert a new escrow at version 1 with one message."""
     terms = record.agreement.terms
+    snapshot = snapshot_of(record)
+    _parsed.put(1, snapshot, record)
     Escrow.objects.create(
         escrow_id=record.escrow_id,
         state=record.state.value,
@@ -123,7 +122,7 @@ def create(record: Record, *, at: datetime) -> None:
         contract_id=record.contract_id,
         network=terms.network.value,
         amount=terms.amount,
-        snapshot=snapshot_of(record),
+        snapshot=snapshot,
         last_position=1,
         created_at=at,
         changed_at=at,
@@ -132,15 +131,15 @@ def create(record: Record, *, at: datetime) -> None:
 
 def snapshot_of(record: Record) -> str:
     """The record's JSON, compact."""
-    return json.dumps(snapshots.to_json(record), separators=(",", ":"))
+    return _encode(snapshots.to_json(record))
 
 
 def record_of(escrow_id: str, version: int, snapshot: str) -> Record:
-    """The record in ``snapshot``, parsed at most once per version."""
-    record = _parsed.get(escrow_id, version)
+    """The record in ``snapshot``, an escrow's latest."""
+    record = _parsed.get(escrow_id, version, snapshot)
     if record is None:
         record = snapshots.from_json(json.loads(snapshot))
-        _parsed.put(escrow_id, version, record)
+        _parsed.put(version, snapshot, record)
     return record
 
 

@@ -11,6 +11,9 @@ GENESIS: Final = "0" * 64
 """What stands for "the hash before" in the first event."""
 
 
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """An event's content in the form that is stored and hashed."""
@@ -29,7 +32,7 @@ def chain_hash(before: str, link: Link) -> str:
 
     JSON keeps neighbouring columns apart: no two different rows give the same bytes.
     """
-    content = json.dumps(
+    content = _encode(
         [
             before,
             link.cursor,
@@ -39,7 +42,6 @@ def chain_hash(before: str, link: Link) -> str:
             link.position,
             link.at,
             link.data,
-        ],
-        separators=(",", ":"),
+        ]
     )
     return hashlib.sha256(content.encode()).hexdigest()

@@ -18,11 +18,11 @@ from functools import cached_property
 from typing import Final, Protocol, TypeVar
 from urllib.parse import parse_qs
 
+from django.db import connection
 from granian._granian import RSGIProtocolClosed as ProtocolClosed  # typed here, not in rsgi
 from granian.rsgi import WebsocketMessageType
 
 from tripartite.coordinator.accounts.tokens import Caller, TokenInvalid, caller_of
-from tripartite.coordinator.escrows.models import Participant
 from tripartite.coordinator.events.log import Reader, StoredEvent, may_see, read_for
 
 PATH: Final = "/api/events/ws"
@@ -70,9 +70,10 @@ class Frame:
 
 
 class Subscriber:
-    """One connection's place on the feed."""
+    """One connection's place on the feed; it is offered only what ``reader`` may see."""
 
-    def __init__(self) -> None:
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
         self.frames: asyncio.Queue[Frame | None] = asyncio.Queue(_BACKLOG)
         self.lost = False
 
@@ -96,11 +97,11 @@ class Gateway:
         self._closing = False
 
     def start_at(self, cursor: int) -> None:
-        """Where the tail begins. Call before it delivers anything."""
-        self._delivered = cursor
+        """Where the tail begins."""
+        self._delivered = max(self._delivered, cursor)
 
     def publish(self, events: Sequence[StoredEvent]) -> None:
-        """The tail's listener; runs in the tail's thread."""
+        """The tail's listener; runs in the thread that delivers, one at a time."""
         frames = [Frame(event, self._parties_of(event.escrow_id)) for event in events]
         self._loop.call_soon_threadsafe(self._fan_out, frames)
 
@@ -119,11 +120,11 @@ class Gateway:
 
     async def serve(self, socket: Socket, caller: Caller, token: str, after: int) -> int:
         """Send events until somebody goes away. Returns the close code."""
-        subscriber = Subscriber()
+        subscriber = Subscriber(Reader(caller.account_id, caller.is_admin))
         self._subscribers.add(subscriber)
         listening = asyncio.ensure_future(_until_closed(socket, subscriber))
         try:
-            return await self._send(socket, caller, token, after, subscriber)
+            return await self._send(socket, token, after, subscriber)
         except TimeoutError:
             return _TOO_SLOW
         except ProtocolClosed:
@@ -134,15 +135,12 @@ class Gateway:
             with contextlib.suppress(asyncio.CancelledError):
                 await listening
 
-    async def _send(
-        self, socket: Socket, caller: Caller, token: str, after: int, subscriber: Subscriber
-    ) -> int:
-        reader = Reader(caller.account_id, caller.is_admin)
+    async def _send(self, socket: Socket, token: str, after: int, subscriber: Subscriber) -> int:
         # Everything up to here is in the database; everything after will be on the feed.
         joined_at = self._delivered
         cursor = after
         while cursor < joined_at:
-            events, cursor = await self._in_thread(self._reading(reader, cursor))
+            events, cursor = await self._in_thread(self._reading(subscriber.reader, cursor))
             for event in events:
                 await _send_in_time(socket, render(event))
         recheck_at = self._loop.time() + _RECHECK
@@ -158,7 +156,7 @@ class Gateway:
                 continue
             if frame is None:
                 break
-            if frame.event.cursor > cursor and frame.seen_by(reader):
+            if frame.event.cursor > cursor:
                 await _send_in_time(socket, frame.text)
         return _TOO_SLOW if subscriber.lost else _RESTARTING
 
@@ -172,15 +170,19 @@ class Gateway:
     def _fan_out(self, frames: Sequence[Frame]) -> None:
         for frame in frames:
             for subscriber in self._subscribers:
-                subscriber.offer(frame)
+                if frame.seen_by(subscriber.reader):
+                    subscriber.offer(frame)
         self._delivered = frames[-1].event.cursor
 
     def _parties_of(self, escrow_id: str) -> frozenset[int]:
-        """The accounts of an escrow: fixed when it is proposed, so kept. Tail's thread only."""
+        """The accounts of an escrow: fixed when it is proposed, so kept. Only for ``publish``."""
         kept = self._parties.get(escrow_id)
         if kept is None:
-            rows = Participant.objects.filter(escrow_id=escrow_id).values_list("account_id")
-            kept = self._parties[escrow_id] = frozenset(row[0] for row in rows)
+            with connection.cursor() as sql:
+                sql.execute(
+                    "SELECT account_id FROM escrows_participant WHERE escrow_id = %s", [escrow_id]
+                )
+                kept = self._parties[escrow_id] = frozenset(row[0] for row in sql.fetchall())
             if len(self._parties) > _KNOWN_ESCROWS:
                 self._parties.popitem(last=False)
         return kept

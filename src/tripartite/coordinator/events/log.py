@@ -13,11 +13,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.dispatch import Signal
 
 from tripartite.coordinator.events.chain import Link, chain_hash
-from tripartite.coordinator.storing import rfc3339
+from tripartite.coordinator.storing import execute, rfc3339
 from tripartite.domain.lifecycle import PAID_OUT, Event, Step
 from tripartite.protocol.record import Record
 
@@ -25,7 +25,7 @@ CHANNEL: Final = "tripartite_events"
 """PostgreSQL channel on which a commit wakes the tails of other processes."""
 
 appended = Signal()
-"""Sent after a commit that added events: a hint that wakes the tail of this process."""
+"""Sent after a commit that added ``events``, which the tail of this process then needn't read."""
 
 Value = str | int | bool | list[str] | None
 
@@ -58,13 +58,17 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event about to be stored. ``account_id`` narrows who may see it."""
+    """An event about to be stored. ``account_id`` narrows who may see it.
+
+    ``envelope`` is the text of the message it is about, which the mailbox keeps, not the log.
+    """
 
     type: EventType
     escrow_id: str
     data: Mapping[str, Value]
     position: int | None = None
     account_id: int | None = None
+    envelope: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,45 +133,56 @@ def dispute_events(after: Record, steps: Sequence[Step]) -> list[NewEvent]:
     return told
 
 
+_HEAD: Final = "SELECT cursor, hash FROM events_eventhead WHERE id = 1"
+_LOCK_HEAD: Final = _HEAD + " FOR UPDATE"
+_INSERT: Final = (
+    "INSERT INTO events_event"
+    " (cursor, type, escrow_id, account_id, position, at, data, hash) VALUES "
+)
+_PLACES: Final = "(%s,%s,%s,%s,%s,%s,%s,%s)"
+_encode: Final = json.JSONEncoder(separators=(",", ":"), sort_keys=True, default=dict).encode
+
+
 def append(events: Sequence[NewEvent], *, at: datetime) -> int:
     """Add ``events`` at the end of the log and return the last cursor.
 
     Call inside a write transaction, as its last step: the head row stays locked until the commit.
     """
-    stamp = rfc3339(at)
-    with connection.cursor() as sql:
-        lock = " FOR UPDATE" if connection.vendor == "postgresql" else ""
-        sql.execute("SELECT cursor, hash FROM events_eventhead WHERE id = 1" + lock)
-        last, before = sql.fetchone()
-        rows: list[Value] = []
-        for event in events:
-            last += 1
-            data = json.dumps(dict(event.data), separators=(",", ":"), sort_keys=True)
-            link = Link(
-                cursor=last,
-                type=event.type.value,
-                escrow_id=event.escrow_id,
-                account_id=event.account_id,
-                position=event.position,
-                at=stamp,
-                data=data,
+    database = connections[DEFAULT_DB_ALIAS]
+    postgresql = database.vendor == "postgresql"
+    found = execute(_LOCK_HEAD if postgresql else _HEAD, ()).fetchone()
+    assert found is not None, "a migration makes the head row"
+    last, before = found
+    moment = rfc3339(at)
+    rows: list[Value] = []
+    stored: list[StoredEvent] = []
+    for event in events:
+        last += 1
+        data = _encode(event.data)
+        link = Link(
+            cursor=last,
+            type=event.type.value,
+            escrow_id=event.escrow_id,
+            account_id=event.account_id,
+            position=event.position,
+            at=moment,
+            data=data,
+        )
+        before = chain_hash(before, link)
+        rows += [
+            last, link.type, link.escrow_id, link.account_id, link.position, moment, data, before
+        ]  # fmt: skip  # one line per row of the table
+        stored.append(
+            StoredEvent(
+                last, link.type, link.escrow_id, link.account_id, moment, data, link.position,
+                event.envelope,
             )
-            before = chain_hash(before, link)
-            rows += [
-                last, link.type, link.escrow_id, link.account_id, link.position, stamp, data, before
-            ]  # fmt: skip  # one line per row of the table
-        places = ",".join(["(%s,%s,%s,%s,%s,%s,%s,%s)"] * len(events))
-        sql.execute(
-            "INSERT INTO events_event"
-            f" (cursor, type, escrow_id, account_id, position, at, data, hash) VALUES {places}",
-            rows,
-        )
-        sql.execute(
-            "UPDATE events_eventhead SET cursor = %s, hash = %s WHERE id = 1", [last, before]
-        )
-        if connection.vendor == "postgresql":
-            sql.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(last)])
-    transaction.on_commit(_hint)
+        )  # fmt: skip  # as the row above
+    execute(_INSERT + ",".join([_PLACES] * len(events)), rows)
+    execute("UPDATE events_eventhead SET cursor = %s, hash = %s WHERE id = 1", (last, before))
+    if postgresql:
+        execute("SELECT pg_notify(%s, %s)", (CHANNEL, str(last)))
+    database.on_commit(lambda: _tell(stored))
     return int(last)
 
 
@@ -235,5 +250,5 @@ def may_see(reader: Reader, event: StoredEvent, parties: Callable[[str], frozens
     )
 
 
-def _hint() -> None:
-    appended.send(sender=None)
+def _tell(events: Sequence[StoredEvent]) -> None:
+    appended.send(sender=None, events=events)

@@ -1,7 +1,8 @@
-"""Follow the event log in one thread and hand every new event to whoever listens.
+"""Follow the event log and hand every new event to whoever listens.
 
-Correctness comes from the cursor alone: the tail reads on from the last event it delivered. A
-commit in this process, a NOTIFY, or a changed database file only tells it to read sooner.
+Correctness comes from the cursor alone: the tail's thread reads on from the last event delivered.
+A NOTIFY or a changed database file only tells it to read sooner. What this process commits itself
+is handed on by the thread that did, if it is what comes next; else that, too, is only a hint.
 """
 
 from __future__ import annotations
@@ -42,10 +43,12 @@ class _Waiter(Protocol):
 
 
 class Tail:
-    """Delivers the log from where it ends now. ``listener`` is called in the tail's thread."""
+    """Delivers the log from where it ends now. ``listener`` is never called twice at once."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
+        self._delivering = threading.Lock()
+        self._cursor = 0
         self._stopping = threading.Event()
         self._waiter: _Waiter = _FileWaiter()
         self.ready = threading.Event()
@@ -53,18 +56,17 @@ class Tail:
 
     def run(self) -> None:
         """Follow the log until ``stop``."""
-        log.appended.connect(self._on_hint, weak=False, dispatch_uid=id(self))
+        log.appended.connect(self._on_append, weak=False, dispatch_uid=id(self))
         try:
-            self.start_cursor = cursor = log.head()
+            with self._delivering:
+                self.start_cursor = self._cursor = log.head()
             if connection.vendor == "postgresql":
                 self._waiter = _ChannelWaiter()
             self.ready.set()
             while not self._stopping.is_set():
                 try:
                     self._waiter.listen()
-                    for page in _pages(cursor):
-                        self._listener(page)
-                        cursor = page[-1].cursor
+                    self._read_on()
                     self._waiter.wait()
                 except DatabaseError as error:
                     _log.warning("tail_waits_for_database", error=type(error).__name__)
@@ -79,7 +81,29 @@ class Tail:
         self._stopping.set()
         self._waiter.wake()
 
-    def _on_hint(self, **_: object) -> None:
+    def _read_on(self) -> None:
+        """Deliver what is in the database and wasn't delivered."""
+        with self._delivering:
+            for page in _pages(self._cursor):
+                self._deliver(page)
+
+    def _deliver(self, events: Sequence[StoredEvent]) -> None:
+        self._listener(events)
+        self._cursor = events[-1].cursor
+
+    def _on_append(self, events: Sequence[StoredEvent], **_: object) -> None:
+        """Runs in the thread that committed ``events``."""
+        # Not waited for: whoever delivers just now may not see these yet, so it is told.
+        if self._delivering.acquire(blocking=False):
+            try:
+                if self.ready.is_set() and events[0].cursor == self._cursor + 1:
+                    self._deliver(events)
+                    return
+            except DatabaseError as error:
+                # What was committed stays so: the tail's own thread tries again.
+                _log.warning("tail_delivers_later", error=type(error).__name__)
+            finally:
+                self._delivering.release()
         self._waiter.wake()
 
 

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import IntegrityError, connection
 from django.http import HttpRequest
 
-from tripartite.coordinator.storing import now
+from tripartite.coordinator.storing import execute, now, stamp
 from tripartite.domain.errors import Refused, Unavailable
 
 KEY_LENGTH: Final = 128
@@ -78,28 +78,27 @@ class Once:
         if not self.key:
             return
         try:
-            with connection.cursor() as sql:
-                sql.execute(
-                    "INSERT INTO ops_storedanswer"
-                    " (account_id, path, key, body_mac, status, body, created_at)"
-                    " VALUES (%s,%s,%s,%s,%s,%s,%s)",
-                    [
-                        self.account_id,
-                        self.path,
-                        self.key,
-                        self.body_mac,
-                        status,
-                        json.dumps(body),
-                        connection.ops.adapt_datetimefield_value(now()),
-                    ],
-                )
+            execute(
+                "INSERT INTO ops_storedanswer"
+                " (account_id, path, key, body_mac, status, body, created_at)"
+                " VALUES (%s,%s,%s,%s,%s,%s,%s)",
+                [
+                    self.account_id,
+                    self.path,
+                    self.key,
+                    self.body_mac,
+                    status,
+                    json.dumps(body),
+                    stamp(now()),
+                ],
+            )
         except IntegrityError as error:
             raise IdempotencyKeyInUse("Send the same request again.") from error
 
 
 def once(request: HttpRequest, account_id: int = 0) -> Once:
     """How ``request`` is to be remembered. Raises ``IdempotencyKeyInvalid``."""
-    key = request.headers.get("Idempotency-Key", "")
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY", "")
     if len(key) > KEY_LENGTH or not key.isascii() or (key and not key.isprintable()):
         raise IdempotencyKeyInvalid(f"Use up to {KEY_LENGTH} printable ASCII characters.")
     if not key:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
-from tripartite.coordinator.accounts.models import PairedIdentity
 from tripartite.coordinator.accounts.tokens import Caller
 from tripartite.coordinator.escrows import storage
 from tripartite.coordinator.escrows.errors import (
@@ -31,7 +30,7 @@ from tripartite.coordinator.events.log import (
 )
 from tripartite.coordinator.ops.metrics.durations import note_durations
 from tripartite.coordinator.relay.models import Message as StoredMessage
-from tripartite.coordinator.storing import now, write_transaction
+from tripartite.coordinator.storing import execute, now, stamp, write_transaction
 from tripartite.coordinator.watch.keys import payout_key
 from tripartite.coordinator.work.queue import wake
 from tripartite.domain.errors import Refused, Tampered
@@ -57,6 +56,14 @@ class Posted:
     position: int
     state: str
     fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Seated:
+    """The account that is paired with an identity of the terms."""
+
+    account_id: int
+    fingerprint: str
 
 
 Remember = Callable[[Posted], None]
@@ -94,7 +101,6 @@ def propose(caller: Caller, text: str, *, network: Network, remember: Remember) 
             remember(posted)
     except IntegrityError as error:
         return _opened_before(message, error)
-    transaction.on_commit(lambda: storage.keep(record, version=1))
     return posted
 
 
@@ -156,43 +162,45 @@ def _store(seen: storage.Seen, admission: Admission, remember: Remember) -> Post
         append([_relayed(message, position=position), *changes, *disputes], at=at)
         if record.broadcasts:
             wake(payout_key(record.escrow_id), at=at)
-
-    def stored() -> None:
-        storage.keep(record, version=seen.version + 1)
-        note_durations(message, admission.steps, position=position, at=at)
-
-    # Inside a transaction of the caller's nothing is true yet: it may still be given up.
-    transaction.on_commit(stored)
+        # Inside a transaction of the caller's nothing is true yet: it may still be given up.
+        transaction.on_commit(
+            lambda: note_durations(message, admission.steps, position=position, at=at)
+        )
     return posted
 
 
 def _relayed(message: Message, *, position: int) -> NewEvent:
-    """The envelope itself is joined from the mailbox when the event is read."""
+    """The log keeps the digest; when the event is read, the envelope comes from the mailbox."""
     data: Mapping[str, Value] = {
         "role": message.role.value,
         "kind": message.kind.value,
         "digest": message.digest,
     }
-    return NewEvent(EventType.MESSAGE_RELAYED, message.escrow_id, data, position=position)
+    return NewEvent(
+        EventType.MESSAGE_RELAYED,
+        message.escrow_id,
+        data,
+        position=position,
+        envelope=message.text,
+    )
 
 
 def _insert(message: Message, *, position: int, at: datetime) -> None:
-    with connection.cursor() as sql:
-        sql.execute(
-            "INSERT INTO relay_message"
-            " (escrow_id, position, role, seq, kind, digest, text, received_at)"
-            " VALUES (%s,%s,%s,%s,%s,%s,%s,%s)",
-            [
-                message.escrow_id,
-                position,
-                message.role.value,
-                message.seq,
-                message.kind.value,
-                message.digest,
-                message.text,
-                connection.ops.adapt_datetimefield_value(at),
-            ],
-        )
+    execute(
+        "INSERT INTO relay_message"
+        " (escrow_id, position, role, seq, kind, digest, text, received_at)"
+        " VALUES (%s,%s,%s,%s,%s,%s,%s,%s)",
+        [
+            message.escrow_id,
+            position,
+            message.role.value,
+            message.seq,
+            message.kind.value,
+            message.digest,
+            message.text,
+            stamp(at),
+        ],
+    )
 
 
 def _stored_before(escrow_id: str, text: str, role: Role) -> Posted | None:
@@ -240,14 +248,16 @@ def _note_refusal(caller: Caller, escrow_id: str, text: str, error: Refused | Ta
         )
 
 
-def _accounts_of(admission: Admission) -> Mapping[Role, PairedIdentity]:
+def _accounts_of(admission: Admission) -> Mapping[Role, _Seated]:
     """The account paired with each identity that the terms pin. Raises ``PartyUnknown``."""
     pinned = admission.record.agreement.parties
-    rows = {
-        (row.sign, row.seal): row
-        for row in PairedIdentity.objects.filter(sign__in=[p.sign for p in pinned.values()])
-    }
-    accounts: dict[Role, PairedIdentity] = {}
+    found = execute(
+        "SELECT sign, seal, account_id, fingerprint FROM accounts_pairedidentity"
+        " WHERE sign IN (%s,%s,%s)",
+        [party.sign for party in pinned.values()],
+    ).fetchall()
+    rows = {(sign, seal): _Seated(*rest) for sign, seal, *rest in found}
+    accounts: dict[Role, _Seated] = {}
     for role, party in pinned.items():
         row = rows.get((party.sign, party.seal))
         if row is None:
