@@ -43,7 +43,7 @@ def install(stops: Stops, *, node: str) -> None:
     _name_the_steps(stops)
 
     def call(channel: Channel, path: str, *_: object, method: str = "", **__: object) -> str | None:
-        if threading.current_thread().name == "heartbeat":
+        if threading.current_thread().name == "pulse":
             # It asks by the clock and stores nothing: its points are no step of the protocol, and
             # no two runs have them in the same places.
             return None
