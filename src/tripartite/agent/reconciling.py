@@ -119,8 +119,9 @@ class Reconciler:
 
     def try_again(self, escrow_id: str) -> None:
         """Forget what failed before and how long to wait for it."""
-        for kept in (self._looks, self._stalls, self._failures):
-            kept.pop(escrow_id, None)
+        self._looks.forget(escrow_id)
+        self._stalls.pop(escrow_id, None)
+        self._failures.pop(escrow_id, None)
 
     def reconcile(self, escrow_id: str) -> float | None:
         """Do what is to be done; seconds until it should be called again, None if news will come.
@@ -356,18 +357,10 @@ class Reconciler:
         self._desk.cases.name(case.escrow_id, names)
 
     def _refused(
-        self,
-        escrow_id: str,
-        case: StoredCase | None,
-        refusal: Refusal,
-        outgoing: Outgoing | None = None,
+        self, escrow_id: str, case: StoredCase | None, refusal: Refusal, out: Outgoing | None = None
     ) -> None:
-        """The number is used up; the step waits for news.
-
-        What crossed another's words, and is out of date by our own judgement too once we have heard
-        those, is nobody's fault and no alarm.
-        """
-        if case is not None and outgoing is not None and is_overtaken(self._desk, case, outgoing):
+        """The number is used up; the step waits for news. Words that just crossed are no alarm."""
+        if case is not None and out is not None and is_overtaken(self._desk, case, out):
             self._log.info("message_overtaken", code=refusal.code)
             return
         self._log.error("message_refused", code=refusal.code)

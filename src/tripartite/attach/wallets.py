@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar
 
 from tripartite.agent.payouts import PayoutPlan
 from tripartite.agent.wallets.health import Health
 from tripartite.agent.wallets.pool import WalletPool
-from tripartite.agent.wallets.records import Sighting, SignedPayout, WalletRef
+from tripartite.agent.wallets.records import BuiltPayout, Sighting, SignedPayout, WalletRef
 from tripartite.attach.endpoints import Endpoints
 from tripartite.coordinator.wallets.credentials import Credentials
 from tripartite.domain.errors import Unavailable
@@ -63,11 +63,15 @@ class AttachedWallets:
         with self._pool() as pool:
             return pool.deposits(ref)
 
+    def left_over(self, ref: WalletRef, infos: Sequence[str], *, after: int) -> Sighting:
+        with self._pool() as pool:
+            return pool.left_over(ref, infos, after=after)
+
     def export_info(self, ref: WalletRef) -> str:
         with self._pool() as pool:
             return pool.export_info(ref)
 
-    def build(self, ref: WalletRef, cosigner_info: str, plan: PayoutPlan) -> str:
+    def build(self, ref: WalletRef, cosigner_info: str, plan: PayoutPlan) -> BuiltPayout:
         with self._pool() as pool:
             return pool.build(ref, cosigner_info, plan)
 
@@ -90,9 +94,9 @@ class AttachedWallets:
         with self._pool() as pool:
             return pool.spent_by(ref)
 
-    def examine(self, ref: WalletRef) -> Health:
+    def examine(self, ref: WalletRef, infos: Sequence[str] = ()) -> Health:
         with self._pool() as pool:
-            return pool.examine(ref)
+            return pool.examine(ref, infos)
 
     @contextmanager
     def _pool(self) -> Iterator[WalletPool]:
