@@ -64,6 +64,7 @@ def refusal(hall: Hall, escrow: str, url: str, login: Login | None = None) -> tu
     }
     with hall.api(hall.guests["bob"]) as api:
         answer = api.ask("POST", f"/api/escrow/{escrow}/register-wallet-rpc", body)
+    print(answer.body.get("detail"))  # noqa: T201 — shown if the story fails
     return answer.status, answer.code
 
 
