@@ -115,6 +115,11 @@ def measure_relay(
     return RelayFigures(stored, pushed, before, after)
 
 
+def say_set_ups(crowd: Crowd, escrows: int) -> None:
+    """So many whole set-ups over one connection, one after the other. Raises RelayFailed."""
+    _say(crowd, [script(crowd.identities) for _ in range(escrows)])
+
+
 def script(identities: Mapping[Role, Identity]) -> tuple[Message, ...]:
     """All messages of one set-up, in order."""
     trade = Trade(identities=identities, terms=terms(escrow_id=secrets.token_hex(16)))

@@ -6,11 +6,12 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.contract import postgres
 from tests.contract.engines import use_database
@@ -107,7 +108,7 @@ def test_a_killed_node_is_replaced_by_the_other(market: Market, nodes: list[Serv
 
 def test_a_database_that_is_away_for_half_a_minute_costs_nothing(tmp_path: Path) -> None:
     """Two nodes, PostgreSQL stopped and started: what was acknowledged is there, the rest is told
-    to come again, the listeners hear everything in order without coming back themselves."""
+    to come again, and a listener that comes back with its cursor hears everything in order."""
     with postgres.cluster() as cluster, ExitStack() as stack:
         url = cluster.create("outage")
         use_database(url)
@@ -117,8 +118,7 @@ def test_a_database_that_is_away_for_half_a_minute_costs_nothing(tmp_path: Path)
         nodes = start_two(stack, tmp_path, url)
         vendor = market.people[Role.VENDOR].token
         before = len(market.people[Role.VENDOR].api.get("/api/events").body["events"])
-        socket = stack.enter_context(listen(nodes[0], vendor))
-        seen = read(socket, before)
+        seen = _heard(nodes[0], vendor, before, after=0)
         said = [say(nodes[1], market, deal, height) for height in range(100, 105)]
 
         cluster.stop()
@@ -129,10 +129,23 @@ def test_a_database_that_is_away_for_half_a_minute_costs_nothing(tmp_path: Path)
         assert refused, "while it is away, everybody is told so"
         assert set(refused) == {(503, "database_unreachable")}
         said += _say_again(nodes, market, deal, range(105, 115))
-        seen += read(socket, len(said))
+        seen += _heard(nodes[0], vendor, len(said), after=seen[-1]["cursor"])
         assert [event["data"].get("envelope") for event in seen[before:]] == said
         assert [event["cursor"] for event in seen] == sorted({event["cursor"] for event in seen})
         use_database(url)
+
+
+def _heard(node: Served, token: str, count: int, *, after: int) -> list[dict[str, Any]]:
+    """So many events after a cursor; comes back as often as the connection is lost."""
+    seen: list[dict[str, Any]] = []
+    deadline = time.monotonic() + PATIENCE
+    while len(seen) < count:
+        assert time.monotonic() < deadline, "news never came"
+        with suppress(ConnectionClosed, InvalidStatus), listen(node, token, after=after) as socket:
+            while len(seen) < count:
+                seen += read(socket, 1)
+                after = seen[-1]["cursor"]
+    return seen
 
 
 def _refused(

@@ -62,8 +62,7 @@ def refusal(hall: Hall, escrow: str, url: str, login: Login | None = None) -> tu
         "rpc_password": "" if login is None else login.password.reveal(),
         "role": "buyer",
     }
-    with hall.api(hall.guests["bob"]) as api:
-        answer = api.ask("POST", f"/api/escrow/{escrow}/register-wallet-rpc", body)
+    answer = hall.ask_to_register(hall.guests["bob"], escrow, body)
     return answer.status, answer.code
 
 

@@ -18,6 +18,7 @@ from tripartite.agent.doctor import Finding, diagnose
 from tripartite.agent.engine import Engine, Preparing
 from tripartite.agent.event_stream import EventStream
 from tripartite.agent.examining import gather
+from tripartite.agent.heartbeat import Heartbeat
 from tripartite.agent.home import OpenHome
 from tripartite.agent.intake import CURSOR, Cases
 from tripartite.agent.journal import StoredCase

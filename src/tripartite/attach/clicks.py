@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from tripartite.agent import deciding as agent_deciding
-from tripartite.agent import proposing
+from tripartite.agent import proposing, resolving
+from tripartite.agent.deciding import Choice
 from tripartite.agent.decisions import Decision, Decisions
 from tripartite.agent.home import OpenHome
 from tripartite.agent.proposing import Directory, Draft
@@ -19,7 +22,14 @@ _ANSWERS = {
     Click.RELEASE: Decision.RELEASE,
     Click.REFUND: Decision.REFUND,
     Click.CANCEL: Decision.CANCEL,
+    Click.RESUME: Decision.RESUME,
 }
+
+
+class WordsMissing(Refused):
+    """The click lacks what has to be said with it."""
+
+    code: ClassVar[str] = "words_missing"
 
 
 def take_clicks(
@@ -62,11 +72,49 @@ def _decide(opened: OpenHome, row: AttachedDecision, content: Content, directory
     escrow_id, click = row.escrow_id, Click(row.decision)
     if click is Click.PROPOSE:
         return _propose(opened, escrow_id, Role(row.role), content, directory)
-    if click is Click.ACCEPT:
-        choice = agent_deciding.accept(opened, escrow_id, content["payout_address"])
-    else:
-        choice = agent_deciding.choose(opened, escrow_id, _ANSWERS[click])
+    choice = _choice(opened, escrow_id, click, content)
     return agent_deciding.decide(opened, choice, frozenset())
+
+
+def _choice(opened: OpenHome, escrow_id: str, click: Click, content: Content) -> Choice:
+    """What the agent makes of a click; it judges it as one typed at its own command line."""
+    match click:
+        case Click.ACCEPT:
+            return agent_deciding.accept(opened, escrow_id, content.get("payout_address", ""))
+        case Click.SETTLE:
+            return resolving.offer(opened, escrow_id, _required(_share(content), "vendor_share"))
+        case Click.AGREE:
+            return _agreed(opened, escrow_id, content)
+        case Click.DISPUTE:
+            return resolving.dispute(opened, escrow_id, content.get("text", ""))
+        case Click.STATE:
+            return resolving.state(opened, escrow_id, content.get("text", ""))
+        case Click.RULE:
+            bps = _required(_bps(content), "vendor_bps")
+            return resolving.rule(opened, escrow_id, bps, None)
+        case _:
+            return agent_deciding.choose(opened, escrow_id, _ANSWERS[click])
+
+
+def _agreed(opened: OpenHome, escrow_id: str, content: Content) -> Choice:
+    share, bps = _share(content), _bps(content)
+    choice = resolving.agree(opened, escrow_id, ruling=bps is not None)
+    resolving.expect(choice, vendor_share=share, vendor_bps=bps)
+    return choice
+
+
+def _required(value: int | None, name: str) -> int:
+    if value is None:
+        raise WordsMissing(f"Say {name}.")
+    return value
+
+
+def _share(content: Content) -> int | None:
+    return int(content["vendor_share"]) if "vendor_share" in content else None
+
+
+def _bps(content: Content) -> int | None:
+    return int(content["vendor_bps"]) if "vendor_bps" in content else None
 
 
 def _propose(

@@ -12,9 +12,11 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import ClassVar, Final
+
+from django.db import DatabaseError
 
 from tripartite.agent.wallets.notes import Notebook
 from tripartite.agent.wallets.pool import WalletPool
@@ -217,7 +219,9 @@ class Endpoints:
                     yield place
                 finally:
                     place.held = None
-            queue.release(lease)
+                    # If the database is away, the lease runs out by itself.
+                    with suppress(DatabaseError):
+                        queue.release(lease)
         finally:
             place.lock.release()
 

@@ -14,7 +14,7 @@ from django.db import connections
 
 from tripartite.agent.desk import Pace
 from tripartite.agent.wallets.records import Node, NodeOfWrongNetwork
-from tripartite.attach import news
+from tripartite.attach import news, presence
 from tripartite.attach.endpoints import Endpoints
 from tripartite.attach.homes import Homes
 from tripartite.attach.identities import make_identities
@@ -88,6 +88,7 @@ def start(
         keys.IDENTITY: make_identities(homes, origin=configuration.public_origin),
         keys.REGISTRATION: register(endpoints, heartbeat, client),
         keys.ATTACHED: work_on(shop),
+        keys.PRESENCE: presence.speak_up(patience=configuration.agent_patience),
     }
     runners = [Runner(handlers, pool=keys.ATTACH, lease=lease) for _ in range(workers)]
     for number, runner in enumerate(runners):
@@ -100,6 +101,7 @@ def start(
     stack.callback(tail.stop)
     tail.ready.wait()
     news.catch_up()
+    presence.begin()
 
 
 def _own_node(configuration: Configuration) -> tuple[Node, Monerod]:

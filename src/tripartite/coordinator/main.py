@@ -29,12 +29,12 @@ from tripartite.coordinator.configuration import Configuration
 from tripartite.coordinator.events.following import Nudge
 from tripartite.coordinator.events.gateway import Gateway
 from tripartite.coordinator.events.tail import Tail
+from tripartite.coordinator.grouping import Clerk
 from tripartite.coordinator.notify.channels import APPRISE, WEBHOOK
 from tripartite.coordinator.notify.delivering import deliver
 from tripartite.coordinator.notify.delivering import follow_log as follow_for_notices
 from tripartite.coordinator.notify.keys import DELIVER, NOTIFY
 from tripartite.coordinator.notify.sending import send_messenger, send_webhook
-from tripartite.coordinator.grouping import Clerk
 from tripartite.coordinator.ops.auditing import AUDIT_KEY, audit_on
 from tripartite.coordinator.ops.health import PULSE_KEY, pulse
 from tripartite.coordinator.ops.metrics.reporting import Reporter

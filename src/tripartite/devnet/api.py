@@ -90,11 +90,11 @@ class Overview:
 class Api:
     """One connection to one coordinator, as the holder of one token or of none."""
 
-    def __init__(self, url: str, token: Secret | None = None) -> None:
-        """Nothing is sent yet."""
+    def __init__(self, url: str, token: Secret | None = None, *, seconds: float = _SECONDS) -> None:
+        """Nothing is sent yet. ``seconds`` is the longest time an answer may take."""
         headers = {"Authorization": f"Bearer {token.reveal()}"} if token is not None else {}
         self._client = httpx2.Client(
-            base_url=url, headers=headers, timeout=_SECONDS, trust_env=False
+            base_url=url, headers=headers, timeout=seconds, trust_env=False
         )
 
     def __enter__(self) -> Self:

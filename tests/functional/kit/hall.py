@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -68,7 +69,8 @@ class Node:
         return f"http://127.0.0.1:{self.settings['TRIPARTITE_PORT']}"
 
     def api(self, token: Secret | None = None) -> Api:
-        return Api(self.url, token)
+        # Registering a wallet RPC waits for the attach process.
+        return Api(self.url, token, seconds=60.0)
 
     def said(self, event: str) -> list[Mapping[str, object]]:
         """The log's lines with that event."""
@@ -184,15 +186,21 @@ class Hall:
     def register(
         self, guest: Guest, escrow_id: str, role: Role, wallet: WalletRpcProcess, *, node: int = 0
     ) -> Answer:
-        """Register; asks again while the attach process is busy, as a client does."""
+        """Register a wallet-rpc for one role."""
         body = {
             "rpc_url": wallet.url,
             "rpc_user": wallet.login.user,
             "rpc_password": wallet.login.password.reveal(),
             "role": role.value,
         }
+        return self.ask_to_register(guest, escrow_id, body, node=node)
+
+    def ask_to_register(
+        self, guest: Guest, escrow_id: str, body: Mapping[str, object], *, node: int = 0
+    ) -> Answer:
+        """The outcome; asks again while the attach process is busy, as a client does."""
         path = f"/api/escrow/{escrow_id}/register-wallet-rpc"
-        key = {"Idempotency-Key": f"{escrow_id}-{role.value}"}
+        key = {"Idempotency-Key": secrets.token_hex(16)}
         with self.api(guest, node) as api:
             while True:
                 answer = api.ask("POST", path, body, headers=key)

@@ -90,10 +90,18 @@ class Decided(Body):
 
 
 class Decision(Body):
-    """What the caller decides; ``payout_address`` belongs to ``accept`` alone."""
+    """What the caller decides, and the words that belong to it.
+
+    ``accept`` takes ``payout_address``; ``dispute`` and ``state`` take ``text``; ``settle`` takes
+    ``vendor_share`` (piconero as text); ``rule`` takes ``vendor_bps``; ``agree`` takes the one of
+    the two that is on the table, so that nobody agrees to another offer than the one shown.
+    """
 
     decision: deciding.Click
     payout_address: Address = ""
+    text: Annotated[str, Field(max_length=20_000)] = ""
+    vendor_share: Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,19})?$")] = ""
+    vendor_bps: Annotated[int, Field(ge=0, le=10_000)] | None = None
 
 
 class DecisionShown(Body):
@@ -184,7 +192,8 @@ def decide(request: ApiRequest, escrow_id: str, body: Decision) -> Status[object
     this = once(request, request.auth.account_id)
     if (answer := this.answered()) is not None:
         return Status(*answer)
-    content = {"payout_address": body.payout_address}
+    given = body.model_dump(mode="json", exclude={"decision"}, exclude_defaults=True)
+    content = {name: str(value) for name, value in given.items()}
     with write_transaction():
         row = deciding.decide(request.auth, escrow_id, body.decision, content)
         shown: dict[str, str | int | None] = {"escrow_id": escrow_id, "decision_id": row.id}

@@ -32,6 +32,12 @@ class Click(StrEnum):
     RELEASE = "release"
     REFUND = "refund"
     CANCEL = "cancel"
+    SETTLE = "settle"
+    AGREE = "agree"
+    DISPUTE = "dispute"
+    STATE = "state"
+    RULE = "rule"
+    RESUME = "resume"
 
 
 def propose(caller: Caller, escrow_id: str, role: Role, content: Content) -> AttachedDecision:

@@ -13,6 +13,7 @@ REGISTRATION: Final = "register:"
 IDENTITY: Final = "identity:"
 ATTACHED: Final = "attached:"
 ENDPOINT: Final = "endpoint:"
+PRESENCE: Final = "attach-presence:"
 
 
 def registration_key(registration_id: str) -> str:

@@ -1,7 +1,7 @@
 """Ask for a wallet RPC to be registered, and find out what became of it.
 
 The coordinator only writes the wish down. An attach process connects, checks, makes the wallet and
-stores the mapping (ADR 23): so no request thread ever speaks to an address that a user gave.
+stores the mapping (ADR 25): so no request thread ever speaks to an address that a user gave.
 """
 
 from __future__ import annotations
