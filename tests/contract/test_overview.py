@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
 from tests.contract.kit import Market
 from tests.contract.scraping import scrape_here
-from tripartite.coordinator.escrows.models import Escrow
 from tripartite.coordinator.ops.overview import Figure, overview, render
+from tripartite.coordinator.recovery.models import Incident
 from tripartite.coordinator.storing import now
+from tripartite.domain.deadlines import Stage
 
 
 def figures(data_dir: Path) -> dict[tuple[str, str], Figure]:
@@ -36,7 +36,13 @@ def test_an_admin_sees_the_figures_that_prometheus_gets(market: Market, tmp_path
 
 def test_what_needs_a_person_is_marked(market: Market, tmp_path: Path) -> None:
     deal = market.broadcast_deal()
-    Escrow.objects.filter(pk=deal.escrow_id).update(changed_at=now() - timedelta(hours=49))
+    Incident.objects.create(
+        escrow_id=deal.escrow_id,
+        state="releasing",
+        stage=int(Stage.RECOVERY),
+        began_at=now(),
+        raised_at=now(),
+    )
 
     found = figures(tmp_path)
 

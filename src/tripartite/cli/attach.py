@@ -35,7 +35,7 @@ def attach(
     """
     try:
         configuration = start_django()
-        configure_logging(configuration.log_level)
+        configure_logging(configuration)
         bring_tables_up_to_date(migrate=configuration.migrate_at_start)
         # Models may only be imported once Django is set up.
         from tripartite.agent.desk import Pace  # noqa: PLC0415 — slow to import; --help answers at once
