@@ -46,9 +46,16 @@ def fill(escrows: int) -> None:
             f" SELECT printf('%032x', n), {_STATE}, 1, NULL, 'regtest', printf('%020d', n), '{{}}',"
             f" 1, '{_NOW}', '{_NOW}' FROM numbers"
         )
+        # Ended escrows leave finished work behind; the others have a deadline to come.
         sql.execute(
             "INSERT INTO work_workitem (key, due, generation, epoch, failures, last_error)"  # noqa: S608 — as above
-            f" {numbers} SELECT 'payout:' || printf('%032x', n), NULL, 1, 1, 0, '' FROM numbers"
+            f" {numbers} SELECT 'deadline:' || printf('%032x', n),"
+            f" CASE WHEN n % 1000 < 60 THEN '2100-01-01 00:00:00' END, 1, 1, 0, '' FROM numbers"
+        )
+        sql.execute(
+            "INSERT INTO recovery_incident (escrow_id, state, began_at, stage, raised_at, outcome)"  # noqa: S608 — as above
+            f" SELECT escrow_id, state, '{_NOW}', 4, '{_NOW}', '' FROM escrows_escrow"
+            " WHERE state IN ('releasing', 'disputed')"
         )
 
 

@@ -19,6 +19,7 @@ _HOME = tempfile.mkdtemp(prefix="tripartite-test-")
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 os.environ.setdefault("TRIPARTITE_DATA_DIR", _HOME)
 os.environ.setdefault("TRIPARTITE_NETWORK", "regtest")
+os.environ.setdefault("TRIPARTITE_METRICS_PORT", "0")
 
 from tripartite.coordinator.start import start_django
 

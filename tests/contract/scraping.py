@@ -11,10 +11,6 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tripartite.coordinator.ops.metrics.exposition import Scraper
-from tripartite.coordinator.ops.metrics.sharing import Counted
-from tripartite.coordinator.ops.metrics.tally import TALLY
-
 PATIENCE = 30.0
 
 
@@ -54,6 +50,11 @@ def scrape(url: str) -> Scrape:
 
 def scrape_here(data_dir: Path) -> Scrape:
     """The same, in this process and on the database in use."""
+    # Only once Django is set up; stories with real daemons scrape without it.
+    from tripartite.coordinator.ops.metrics.exposition import Scraper  # noqa: PLC0415 — see above
+    from tripartite.coordinator.ops.metrics.sharing import Counted  # noqa: PLC0415 — see above
+    from tripartite.coordinator.ops.metrics.tally import TALLY  # noqa: PLC0415 — see above
+
     return Scrape(Scraper(data_dir).text(Counted(TALLY.totals())).decode())
 
 

@@ -24,6 +24,11 @@ class Served:
     metrics: str
 
     @property
+    def shared(self) -> Path:
+        """Where its processes tell each other what they counted."""
+        return self.log.parent / "metrics"
+
+    @property
     def websocket(self) -> str:
         return self.url.replace("http", "ws", 1) + "/api/events/ws"
 

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import connection, connections, transaction
 
 from tests.contract.engines import use_database
-from tests.contract.kit import TXID, Api, Market, report
+from tests.contract.kit import TXID, Api, Market, open_account, report
 from tests.contract.scraping import scrape_here, until_scraped
 from tests.contract.serving import served
 from tests.contract.test_watching import ScriptedNode, Watch
@@ -25,10 +25,13 @@ from tripartite.coordinator.ops.metrics.catalogue import (
     SETUP_SECONDS,
     SYNC_SECONDS,
 )
+from tripartite.coordinator.presence.models import AgentPresence
+from tripartite.coordinator.recovery.models import Incident
 from tripartite.coordinator.storing import now, write_transaction
 from tripartite.coordinator.watch.node import NODE_KEY
 from tripartite.coordinator.work.models import WorkItem
 from tripartite.coordinator.work.queue import wake
+from tripartite.domain.deadlines import Stage
 from tripartite.domain.lifecycle import State
 from tripartite.domain.parties import Role
 from tripartite.protocol.envelope import Kind as Message
@@ -74,9 +77,14 @@ def kept() -> dict[str, int]:
     return {state.value: count.number for state, count in facts.escrow_counts().items()}
 
 
-def pass_time(deal_id: str, duration: timedelta) -> None:
-    """Nothing has happened in this escrow for ``duration``."""
-    Escrow.objects.filter(pk=deal_id).update(changed_at=now() - duration)
+def alarm(escrow_id: str, stage: Stage) -> None:
+    """This escrow stands still, and an alarm of this stage was raised."""
+    state = Escrow.objects.get(pk=escrow_id).state
+    Incident.objects.update_or_create(
+        escrow_id=escrow_id,
+        cleared_at=None,
+        defaults={"state": state, "stage": int(stage), "began_at": now(), "raised_at": now()},
+    )
 
 
 def test_the_catalogue_has_every_metric_of_the_requirement_as_it_was_required() -> None:
@@ -177,25 +185,27 @@ def test_writers_who_cross_each_other_neither_wait_for_ever_nor_miscount(market:
     assert kept() == counted()
 
 
-def test_what_stands_still_is_seen_when_its_time_has_come(market: Market, tmp_path: Path) -> None:
+def test_what_stands_still_is_counted_by_its_alarm(market: Market, tmp_path: Path) -> None:
     paying, disputed = market.broadcast_deal(TXID), market.disputed_deal()
-    pass_time(paying.escrow_id, timedelta(hours=5, minutes=59))
-    pass_time(disputed.escrow_id, timedelta(days=6, hours=23))
-    page = scrape_here(tmp_path)
-    assert (page.value("stuck_transactions_total"), page.value("recovery_cases_open")) == (0, 0)
+    keying = market.proposed_deal()
+    alarm(keying.escrow_id, Stage.NOTICED)
 
-    pass_time(paying.escrow_id, timedelta(hours=6))
-    page = scrape_here(tmp_path)
-    assert (page.value("stuck_transactions_total"), page.value("recovery_cases_open")) == (1, 0)
+    def figures() -> tuple[float, float]:
+        page = scrape_here(tmp_path)
+        return page.value("stuck_transactions_total"), page.value("recovery_cases_open")
 
-    pass_time(paying.escrow_id, timedelta(hours=48))
-    pass_time(disputed.escrow_id, timedelta(days=7))
-    page = scrape_here(tmp_path)
-    assert (page.value("stuck_transactions_total"), page.value("recovery_cases_open")) == (1, 2)
+    assert figures() == (0, 0)
+    alarm(paying.escrow_id, Stage.NOTICED)
+    assert figures() == (1, 0)
+    alarm(paying.escrow_id, Stage.RECOVERY)
+    alarm(disputed.escrow_id, Stage.RECOVERY)
+    assert figures() == (1, 2)
+    Incident.objects.update(cleared_at=now())
+    assert figures() == (0, 0)
 
 
-def test_looking_for_what_stands_still_reads_no_other_escrow(market: Market) -> None:
-    """By the partial index: however many escrows there are."""
+def test_no_figure_is_found_by_looking_through_everything(market: Market) -> None:
+    """Each query goes by an index, whose rows are few however many escrows there are."""
     plans: list[str] = []
 
     def explained(
@@ -215,9 +225,37 @@ def test_looking_for_what_stands_still_reads_no_other_escrow(market: Market) -> 
             sql.execute("SET enable_seqscan = off")  # it reads a nearly empty table as it is
     with connection.execute_wrapper(explained):
         facts.silent_escrows()
+        facts.work_queue()
+        facts.failing_work()
+        facts.agents_missing()
 
-    assert plans
-    assert all("escrows_awaited" in plan for plan in plans)
+    wanted = ["open_incidents_by_age", "work_by_pool_and_due_time", "work_that_fails"]
+    wanted += ["roles_of_an_account"] * len(Role)
+    assert len(plans) == len(wanted)
+    assert [index for index, plan in zip(wanted, plans, strict=True) if index not in plan] == []
+
+
+def test_agents_are_counted_by_their_roles(market: Market, tmp_path: Path) -> None:
+    market.proposed_deal()
+    at = now()
+    for role, online, since in (
+        (Role.BUYER, True, at),
+        (Role.VENDOR, False, at - timedelta(days=1)),
+        (Role.ARBITER, False, at - timedelta(hours=23)),
+    ):
+        AgentPresence.objects.create(
+            pk=market.people[role].account_id, online=online, since=since, seen_at=since
+        )
+    idle = open_account("idle")
+    AgentPresence.objects.create(pk=idle.account_id, online=False, since=at, seen_at=at)
+    AgentPresence.objects.update(seen_at=at)
+
+    page = scrape_here(tmp_path)
+    assert [page.value("agents_online", role=role.value) for role in Role] == [1, 0, 0]
+    assert [page.value("agents_missing", role=role.value) for role in Role] == [0, 1, 0]
+
+    Escrow.objects.update(state=State.CANCELLED.value)
+    assert scrape_here(tmp_path).total("agents_missing") == 0, "nobody waits for it any more"
 
 
 def test_set_up_and_sync_are_timed_from_message_to_message(market: Market, tmp_path: Path) -> None:

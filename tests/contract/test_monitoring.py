@@ -28,9 +28,13 @@ from tests.contract.daemons import (
 from tests.contract.engines import Sqlite, use_database
 from tests.contract.kit import AMOUNT, TXID, Answer, Api, Deal, Market, open_account
 from tests.contract.serving import Served, served
-from tripartite.coordinator.escrows.models import Escrow
-from tripartite.coordinator.storing import now
+from tripartite.coordinator.recovery.keys import deadline_key
+from tripartite.coordinator.recovery.models import Standing
+from tripartite.coordinator.storing import now, write_transaction
+from tripartite.coordinator.work.queue import wake
 from tripartite.domain.parties import Role
+from tripartite.protocol.envelope import Kind
+from tripartite.protocol.identity import Identity
 
 AWAY = "http://127.0.0.1:9"  # nobody listens on the discard port: calls to this node fail
 
@@ -157,10 +161,15 @@ def _shows(watching: Prometheus, query: str) -> bool:
 def test_a_stuck_escrow_raises_an_alert_that_reaches_somebody(
     market: Market, watching: Prometheus, told: Receiver
 ) -> None:
+    """Six hours without activity, as the database has them; the rest is the running server's."""
     deal = market.broadcast_deal(TXID)
+    standing = Standing.objects.filter(pk=deal.escrow_id, phase__startswith="releasing")
+    until(standing.exists, what="the server knows that it is being paid out")
     assert _alerts(told, "StuckTransaction") == []
 
-    Escrow.objects.filter(pk=deal.escrow_id).update(changed_at=now() - timedelta(hours=6))
+    standing.update(last_activity=now() - timedelta(hours=6))
+    with write_transaction():
+        wake(deadline_key(deal.escrow_id), at=now())
 
     (alert,) = until(lambda: _alerts(told, "StuckTransaction"), what="somebody is told")
     assert alert["status"] == "firing"
@@ -170,11 +179,40 @@ def test_a_stuck_escrow_raises_an_alert_that_reaches_somebody(
     for value in (deal.escrow_id, deal.record.address, TXID, str(AMOUNT)):
         assert str(value) not in sent
 
-    Escrow.objects.filter(pk=deal.escrow_id).update(changed_at=now())
+    reason = deal.sealed(Role.BUYER, Kind.DISPUTE, round_=0, attempt=0)
+    market.say(deal, Role.BUYER, Kind.DISPUTE, **reason)
     until(
         lambda: any(one["status"] == "resolved" for one in _alerts(told, "StuckTransaction")),
         what="and told that it is over",
     )
+
+
+def test_neither_log_nor_prometheus_knows_an_escrow(
+    market: Market, watching: Prometheus, server: Served
+) -> None:
+    """Refused requests, too, whose addresses have an escrow's id in them."""
+    deal = market.broadcast_deal(TXID)
+    buyer = market.people[Role.BUYER]
+    assert buyer.api.post(f"/api/escrow/{deal.escrow_id}/messages", {"envelope": "x"}).status == 422
+    assert buyer.api.get(f"/api/escrow/{deal.escrow_id}/nothing").status == 404
+    assert buyer.api.delete(f"/api/escrow/{deal.escrow_id}").status == 405
+    route = 'http_requests_total{route="api/escrow/<escrow_id>", status="405"}'
+    until(lambda: watching.ask(route), what="a scrape after these")
+
+    assert deal.record is not None
+    values = [deal.escrow_id, deal.record.address, TXID, str(AMOUNT), buyer.token]
+    values += [text for one in market.people.values() for text in _public(one.identity)]
+    kept = {
+        "log": server.log.read_text(),
+        "metrics": "".join(path.read_text() for path in server.shared.iterdir()),
+        "Prometheus": json.dumps(watching.ask('{__name__=~".+"}')),
+    }
+    assert all(len(text) > 1_000 for text in kept.values())
+    assert [(name, one) for name, text in kept.items() for one in values if str(one) in text] == []
+
+
+def _public(identity: Identity) -> tuple[str, ...]:
+    return (identity.public.sign, identity.public.seal, identity.public.fingerprint)
 
 
 def test_a_coordinator_that_is_gone_raises_an_alert(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.functional.conftest import DISTANT_NAME
+from tests.functional.kit.leaks import leaks
 from tests.functional.kit.market import Market
 from tests.functional.kit.socks import SocksProxy
 from tripartite.domain.parties import Role
@@ -11,7 +12,7 @@ from tripartite.domain.parties import Role
 def test_an_escrow_completes_on_postgresql_with_agents_behind_socks(
     distant_market: Market, proxies: dict[Role, SocksProxy]
 ) -> None:
-    deal = distant_market.funded_deal()
+    deal = distant_market.funded_deal(amount=3_141_592_653_589)
     deal.buyer.release()
     deal.finish()
 
@@ -19,6 +20,7 @@ def test_an_escrow_completes_on_postgresql_with_agents_behind_socks(
     for proxy in proxies.values():
         assert set(proxy.names) == {DISTANT_NAME}, "asked for by name, and for nothing else"
         assert proxy.addresses == []
+    assert leaks(distant_market, deal, {"the onion name": DISTANT_NAME}) == []
 
 
 def test_an_agent_refuses_a_forwarded_message_that_was_changed(

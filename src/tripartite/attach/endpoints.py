@@ -22,6 +22,7 @@ from tripartite.agent.wallets.notes import Notebook
 from tripartite.agent.wallets.pool import WalletPool
 from tripartite.agent.wallets.records import Endpoint, Node
 from tripartite.attach.leases import Heartbeat, Held, boot_seconds
+from tripartite.coordinator.ops.metrics.calls import measured_call
 from tripartite.coordinator.storing import now
 from tripartite.coordinator.wallets.credentials import Credentials
 from tripartite.coordinator.wallets.keys import endpoint_key
@@ -84,19 +85,23 @@ class CheckedWallet(SigningWallet):
     def _ask(self, method: str, params: dict[str, object], *, heavy: bool) -> Answer:
         self._permitted(method)
         if method in _WITHOUT_WALLET:
-            return super()._ask(method, params, heavy=heavy)
+            return self._measured(method, params, heavy=heavy)
         if method in _OPENING or method == "close_wallet":
             self._expected = None
-            answer = super()._ask(method, params, heavy=heavy)
+            answer = self._measured(method, params, heavy=heavy)
             if method in _OPENING:
                 self._expected = self._shown()
             return answer
         self._check(method)
-        answer = super()._ask(method, params, heavy=heavy)
+        answer = self._measured(method, params, heavy=heavy)
         if method in _CHANGING:
             # Until the next look nothing is known; a failure here must not hide the answer.
             self._expected = self._shown_if_possible()
         return answer
+
+    def _measured(self, method: str, params: dict[str, object], *, heavy: bool) -> Answer:
+        with measured_call():
+            return super()._ask(method, params, heavy=heavy)
 
     def _permitted(self, method: str) -> None:
         try:
@@ -118,7 +123,7 @@ class CheckedWallet(SigningWallet):
         self._permitted(method)
 
     def _shown(self) -> str:
-        answer = super()._ask("get_address", {"account_index": 0}, heavy=False)
+        answer = self._measured("get_address", {"account_index": 0}, heavy=False)
         return answer.text("address")
 
     def _shown_if_possible(self) -> str | None:

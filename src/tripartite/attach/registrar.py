@@ -10,6 +10,7 @@ from typing import Final
 from tripartite.agent.wallets.records import WalletRef
 from tripartite.attach.endpoints import EndpointBusy, EndpointLost, Endpoints
 from tripartite.attach.leases import Heartbeat, boot_seconds
+from tripartite.coordinator.ops.metrics.calls import count_health_check
 from tripartite.coordinator.wallets import fulfilling, keys
 from tripartite.coordinator.wallets.credentials import Credentials, credentials_of
 from tripartite.coordinator.wallets.errors import (
@@ -50,6 +51,7 @@ def register(
             # fails after this is the wallet RPC's.
             node.get_info()
             try:
+                count_health_check()
                 wallet = make_wallet(endpoints, credentials)
             except (EndpointBusy, EndpointLost, LeaseLost):
                 return Again(_BUSY)

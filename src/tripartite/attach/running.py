@@ -23,6 +23,7 @@ from tripartite.attach.registrar import register
 from tripartite.attach.working import Workshop, work_on
 from tripartite.coordinator.configuration import Configuration
 from tripartite.coordinator.events.tail import Tail
+from tripartite.coordinator.ops.metrics.reporting import Reporter
 from tripartite.coordinator.wallets import keys
 from tripartite.coordinator.watch.node import NodeMissing
 from tripartite.coordinator.work.runner import Handler, Runner
@@ -52,6 +53,9 @@ def run(
         signal.signal(number, lambda *_: over.set())
     sys.setswitchinterval(_SWITCH_SECONDS)
     with ExitStack() as stack:
+        reporter = Reporter(configuration)
+        _thread(stack, "metrics", reporter.run)
+        stack.callback(reporter.stop)
         start(stack, configuration, workers=workers, pace=pace, lease=lease)
         ready()
         _log.info("attach_started", workers=workers)

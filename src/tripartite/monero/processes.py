@@ -139,6 +139,8 @@ class WalletRpcProcess:
             "--rpc-bind-ip=127.0.0.1", *_CONNECTIONS, "--disable-rpc-ban",
             # Loopback only: TLS would cost a 4096-bit RSA key at each start.
             "--rpc-ssl=disabled", f"--log-file={directory / 'wallet-rpc.log'}",
+            # Else every deposit and payout is logged with its amount and its transaction.
+            "--log-level=0,wallet.wallet2:ERROR",
             "--non-interactive", *_wallet_options(directory, node_url),
         ]  # fmt: skip
         if node_proxy is not None:

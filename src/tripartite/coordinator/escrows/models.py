@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from django.db import models
 
-from tripartite.domain.lifecycle import PAYOUT_STATES, State
+from tripartite.domain.lifecycle import State
 from tripartite.domain.parties import Role
-
-AWAITED: Final = (*PAYOUT_STATES, State.DISPUTED)
-"""States that somebody is alarmed about when nothing happens in them."""
 
 
 class PiconeroField(models.CharField):  # type: ignore[type-arg]  # not generic while running
@@ -49,15 +44,7 @@ class Escrow(models.Model):
     changed_at = models.DateTimeField()
 
     class Meta:
-        indexes = (
-            models.Index(fields=["created_at", "escrow_id"], name="escrows_by_age"),
-            # Few rows, however many escrows there are: looked through at every scrape.
-            models.Index(
-                fields=["changed_at", "state"],
-                name="escrows_awaited",
-                condition=models.Q(state__in=[state.value for state in AWAITED]),
-            ),
-        )
+        indexes = (models.Index(fields=["created_at", "escrow_id"], name="escrows_by_age"),)
         constraints = (
             models.CheckConstraint(
                 name="escrow_state_is_in_the_lifecycle",
@@ -75,6 +62,7 @@ class Participant(models.Model):
     fingerprint = models.CharField(max_length=128)
 
     class Meta:
+        indexes = (models.Index(fields=["account", "role"], name="roles_of_an_account"),)
         constraints = (
             models.UniqueConstraint(fields=["escrow", "role"], name="one_account_per_role"),
             models.UniqueConstraint(fields=["escrow", "account"], name="one_role_per_account"),

@@ -18,4 +18,10 @@ class WorkItem(models.Model):
     last_error = models.CharField(max_length=200, default="")
 
     class Meta:
-        indexes = (models.Index(fields=["pool", "due"], name="work_by_pool_and_due_time"),)
+        indexes = (
+            models.Index(fields=["pool", "due"], name="work_by_pool_and_due_time"),
+            # Few rows: counted at every scrape.
+            models.Index(
+                fields=["failures"], name="work_that_fails", condition=models.Q(failures__gt=0)
+            ),
+        )

@@ -48,7 +48,7 @@ RPC_HEALTH_CHECKS: Final = Metric(
     Kind.COUNTER,
     Source.NODE,
     "Total number of RPC health checks performed",
-    "The coordinator's own monerod is asked every 30 seconds.",
+    "The coordinator's own monerod is asked every 30 seconds, a wallet RPC when it is registered.",
 )
 RPC_FAILURES: Final = Metric(
     "rpc_failures_total",
@@ -62,7 +62,8 @@ RPC_SECONDS: Final = Metric(
     Kind.HISTOGRAM,
     Source.NODE,
     "RPC request latency in seconds",
-    "Each call of this coordinator to a Monero daemon, failed ones included.",
+    "Each call of the coordinator to its monerod and of `tripartite attach` to a wallet RPC, failed "
+    "ones included.",
     buckets=(0.01, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0),
 )
 ESCROWS: Final = Metric(
@@ -85,7 +86,8 @@ STUCK_TRANSACTIONS: Final = Metric(
     Kind.GAUGE,
     Source.DATABASE,
     "Number of transactions stuck >6h",
-    "Escrows being released, refunded or settled in which nothing has happened for six hours.",
+    "Escrows being released, refunded or settled in which nothing has happened for six hours "
+    "(or whatever is set for the first alarm).",
 )
 RECOVERY_CASES: Final = Metric(
     "recovery_cases_open",
@@ -172,8 +174,9 @@ AGENTS_ONLINE: Final = Metric(
     "agents_online",
     Kind.GAUGE,
     Source.DATABASE,
-    "Agents heard of in the last minutes, by role",
-    "An agent counts once for each role that it has in an open escrow.",
+    "Agents that are online, by role",
+    "By their heartbeats. An agent counts once for each role that it ever had in an escrow; those "
+    "that `tripartite attach` runs have no heartbeat.",
     labels=("role",),
 )
 AGENTS_MISSING: Final = Metric(

@@ -14,25 +14,22 @@ from typing import Final
 
 from django.db import connection
 
-from tripartite.coordinator.escrows.models import AWAITED
 from tripartite.coordinator.ops.metrics.models import AuditPass
 from tripartite.coordinator.storing import now
 from tripartite.coordinator.watch.models import NodeSighting
 from tripartite.coordinator.watch.node import FRESH_FOR
-from tripartite.domain.deadlines import Durations
-from tripartite.domain.lifecycle import State
+from tripartite.domain.deadlines import Stage
+from tripartite.domain.lifecycle import CLOSED, PAYOUT_STATES, State
 from tripartite.domain.parties import Role
 
 BACKUP_MARK: Final = "backup-done"
 """A file in DATA_DIR that whatever makes backups touches when one is complete."""
 
-ONLINE_FOR: Final = timedelta(minutes=5)
+_EVER: Final = datetime(2000, 1, 1, tzinfo=UTC)
 MISSING_AFTER: Final = timedelta(days=1)
 
-_EVER: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_DURATIONS: Final = Durations()
-# The same words as in the partial index: only then will SQLite use it.
-_AWAITED: Final = "state IN ({})".format(", ".join(f"'{one.value}'" for one in AWAITED))
+_PAYOUTS: Final = ", ".join(f"'{state.value}'" for state in PAYOUT_STATES)
+_CLOSED: Final = ", ".join(f"'{state.value}'" for state in sorted(CLOSED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +42,10 @@ class StateCount:
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """Escrows in which nothing happens, by how long that goes.
+    """Escrows in which nothing happens.
 
-    ``stuck``: payouts silent for six hours. ``in_recovery``: what a person must take up, payouts
-    silent for 48 hours and disputes for seven days (the deadlines' last stage).
+    ``stuck``: payouts with an alarm raised, the first one after six hours. ``in_recovery``: what a
+    person must take up, payouts silent for 48 hours and disputes for seven days.
     """
 
     stuck: int
@@ -90,19 +87,15 @@ def escrow_counts() -> Mapping[State, StateCount]:
 
 
 def silent_escrows() -> Silent:
-    """Escrows in which nothing has happened for too long."""
-    at = now()
-    stuck, recovery = _DURATIONS.payout[0], _DURATIONS.payout[-1]
+    """Escrows in which nothing happens: the open incidents (``recovery``), by their stage."""
     with connection.cursor() as sql:
         sql.execute(
-            "SELECT COUNT(CASE WHEN state <> 'disputed' THEN 1 END),"
-            " COUNT(CASE WHEN state <> 'disputed' AND changed_at <= %s THEN 1 END),"
-            " COUNT(CASE WHEN state = 'disputed' AND changed_at <= %s THEN 1 END)"
-            f" FROM escrows_escrow WHERE {_AWAITED} AND changed_at <= %s",
-            [_stamp(at - recovery), _stamp(at - _DURATIONS.dispute), _stamp(at - stuck)],
+            f"SELECT COUNT(CASE WHEN state IN ({_PAYOUTS}) THEN 1 END),"
+            f" COUNT(CASE WHEN stage >= {int(Stage.RECOVERY)} THEN 1 END)"
+            " FROM recovery_incident WHERE cleared_at IS NULL"
         )
-        payouts, old_payouts, disputes = sql.fetchone()
-    return Silent(stuck=int(payouts), in_recovery=int(old_payouts) + int(disputes))
+        stuck, in_recovery = sql.fetchone()
+    return Silent(int(stuck), int(in_recovery))
 
 
 def work_queue() -> Queue:
@@ -117,10 +110,7 @@ def work_queue() -> Queue:
 def failing_work() -> int:
     """Keys whose last look failed."""
     with connection.cursor() as sql:
-        # A range rather than IS NOT NULL: for that, SQLite would read all that is finished, too.
-        sql.execute(
-            "SELECT COUNT(*) FROM work_workitem WHERE due > %s AND failures > 0", [_stamp(_EVER)]
-        )
+        sql.execute("SELECT COUNT(*) FROM work_workitem WHERE failures > 0")
         return int(sql.fetchone()[0])
 
 
@@ -171,13 +161,34 @@ def backup_age(data_dir: Path) -> float:
 
 
 def agents_online() -> Mapping[Role, int]:
-    """Agents of open escrows heard of in the last minutes, by role."""
-    return dict.fromkeys(Role, 0)
+    """Agents that are online, by the roles that they ever had."""
+    return _agents(
+        "a.online AND EXISTS (SELECT 1 FROM escrows_participant p"
+        " WHERE p.account_id = a.account_id AND p.role = %s)",
+        [],
+    )
 
 
 def agents_missing() -> Mapping[Role, int]:
-    """Agents of open escrows that have been silent for a day, by role."""
-    return dict.fromkeys(Role, 0)
+    """Agents that have been away for a day, by the roles that they have in open escrows."""
+    return _agents(
+        "NOT a.online AND a.since <= %s AND EXISTS (SELECT 1 FROM escrows_participant p"
+        " JOIN escrows_escrow e ON e.escrow_id = p.escrow_id"
+        f" WHERE p.account_id = a.account_id AND p.role = %s AND e.state NOT IN ({_CLOSED}))",
+        [_stamp(now() - MISSING_AFTER)],
+    )
+
+
+def _agents(condition: str, values: list[str | None]) -> Mapping[Role, int]:
+    with connection.cursor() as sql:
+        found = {}
+        for role in Role:
+            sql.execute(
+                f"SELECT COUNT(*) FROM presence_agentpresence a WHERE {condition}",
+                [*values, role.value],
+            )
+            found[role] = int(sql.fetchone()[0])
+    return found
 
 
 def webhook_deliveries() -> Mapping[str, int]:

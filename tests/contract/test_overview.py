@@ -1,0 +1,70 @@
+"""Stories about the figures for an admin without Grafana."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.contract.kit import Market
+from tests.contract.scraping import scrape_here
+from tripartite.coordinator.ops.overview import Figure, overview, render
+from tripartite.coordinator.recovery.models import Incident
+from tripartite.coordinator.storing import now
+from tripartite.domain.deadlines import Stage
+
+
+def figures(data_dir: Path) -> dict[tuple[str, str], Figure]:
+    return {
+        (group.title, figure.label): figure
+        for group in overview(data_dir)
+        for figure in group.figures
+    }
+
+
+def test_an_admin_sees_the_figures_that_prometheus_gets(market: Market, tmp_path: Path) -> None:
+    market.disputed_deal()
+    market.proposed_deal()
+
+    found = figures(tmp_path)
+
+    page = scrape_here(tmp_path)
+    assert found["Escrows", "all"].value == "2" == f"{page.value('escrows_total'):.0f}"
+    assert found["Escrows", "disputed"].value == "1"
+    assert found["Work", "events"].value == f"{page.value('event_log_events_total'):.0f}"
+    assert found["Health", "database"] == Figure("database", "ok")
+    assert not found["Escrows", "payouts without news for 6 hours"].wrong
+
+
+def test_what_needs_a_person_is_marked(market: Market, tmp_path: Path) -> None:
+    deal = market.broadcast_deal()
+    Incident.objects.create(
+        escrow_id=deal.escrow_id,
+        state="releasing",
+        stage=int(Stage.RECOVERY),
+        began_at=now(),
+        raised_at=now(),
+    )
+
+    found = figures(tmp_path)
+
+    assert {name for name, figure in found.items() if figure.wrong} == {
+        ("Escrows", "payouts without news for 6 hours"),
+        ("Escrows", "to be taken up by a person"),
+        ("Health", "last backup"),
+        ("Health", "node"),
+        ("Health", "work"),
+        ("Our node", "reachable"),
+    }
+
+
+def test_the_fragment_has_no_script_and_no_escrow_in_it(market: Market, tmp_path: Path) -> None:
+    deal = market.broadcast_deal()
+
+    html = render(overview(tmp_path))
+
+    assert html.count("<section") == 5
+    assert '<tr class="wrong">' in html
+    assert "look at this" in html
+    assert "<script" not in html
+    assert "style=" not in html
+    assert deal.escrow_id not in html
+    assert str(deal.amount) not in html
