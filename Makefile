@@ -32,8 +32,9 @@ demo: setup ## one escrow on a regtest network, from signed terms to the confirm
 docs: setup ## write the generated pages in docs/ anew
 	$(BIN)/python scripts/generate_docs.py
 
-bench: setup ## our figures beside those of the bare calls; writes build/bench.json
+bench: setup ## our figures beside those of the bare calls; writes build/bench.json, build/deadlines.json
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.deadlines
 
 lies: setup ## tell every lie of the threat model to real agents; writes build/lies.json
 	$(BIN)/python -m pytest tests/liars
