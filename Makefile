@@ -32,9 +32,11 @@ demo: setup ## one escrow on a regtest network, from signed terms to the confirm
 docs: setup ## write the generated pages in docs/ anew
 	$(BIN)/python scripts/generate_docs.py
 
-bench: setup ## our figures beside those of the bare calls; writes build/bench.json, nodes.json
+bench: setup ## our figures beside those of the bare calls; writes a JSON each into build/
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.nodes
+	$(BIN)/python -m benchmarks.deadlines
+	$(BIN)/python -m benchmarks.metrics
 
 lies: setup ## tell every lie of the threat model to real agents; writes build/lies.json
 	$(BIN)/python -m pytest tests/liars

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from tripartite.agent.doctor import Finding
+from tripartite.agent.doctor import Finding, Remedy
 from tripartite.agent.journal import StoredCase
 from tripartite.domain.errors import Refused, Unavailable
 
@@ -62,7 +62,7 @@ class Retries:
         if number is None:
             return pause
         case = self._case(escrow_id)
-        result = NOT_MINE if case is None else self._doctor(case)[0].ailment.value
+        result = NOT_MINE if case is None else _told(self._doctor(case)).ailment.value
         try:
             self._answer(number, result)
         except Unavailable:
@@ -75,3 +75,9 @@ class Retries:
             if self._asked.get(escrow_id) == number:
                 del self._asked[escrow_id]
         return pause
+
+
+def _told(findings: Sequence[Finding]) -> Finding:
+    """Of all that is wrong, the first that doesn't mend itself: that is what an admin can act on."""
+    by_hand = (Remedy.MEND, Remedy.LOOK, Remedy.ASK)
+    return next((one for one in findings if one.remedy in by_hand), findings[0])

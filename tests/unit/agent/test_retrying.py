@@ -41,12 +41,17 @@ class Coordinator:
         self.answers.append((number, result))
 
 
-def retries(worker: Worker, coordinator: Coordinator, *, known: bool = True) -> Retries:
+BEHIND = Finding(Ailment.WALLET_BEHIND, Remedy.WAIT, "It is catching up.")
+
+
+def retries(
+    worker: Worker, coordinator: Coordinator, *findings: Finding, known: bool = True
+) -> Retries:
     case = cast("StoredCase", object()) if known else None
     return Retries(
         worker,
         case=lambda _: case,
-        doctor=lambda _: (Finding(Ailment.WALLET_BEHIND, Remedy.WAIT, "It is catching up."),),
+        doctor=lambda _: findings or (BEHIND,),
         answer=coordinator.answer,
     )
 
@@ -111,3 +116,15 @@ def test_an_escrow_that_this_agent_lacks_is_answered_too() -> None:
     asked.reconcile(ESCROW)
 
     assert coordinator.answers == [(3, NOT_MINE)]
+
+
+def test_what_a_person_can_do_something_about_comes_before_what_mends_itself() -> None:
+    worker, coordinator = Worker(), Coordinator()
+    stale = Finding(Ailment.IMPORT_NEEDED, Remedy.RESTART, "Both export afresh.")
+    turn = Finding(Ailment.OTHERS_TURN, Remedy.ASK, "The vendor has to sign.")
+    asked = retries(worker, coordinator, stale, turn)
+    asked.ask([(ESCROW, 3)])
+
+    asked.reconcile(ESCROW)
+
+    assert coordinator.answers == [(3, "others_turn")]
