@@ -9,7 +9,6 @@ from ninja.security import HttpBearer
 
 from tripartite.coordinator.accounts.tokens import Caller, TokenMissing, TokenReadsOnly, caller_of
 
-
 _READING: Final = ("GET", "HEAD", "OPTIONS")
 
 

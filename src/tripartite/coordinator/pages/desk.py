@@ -73,9 +73,7 @@ def operation(request: HttpRequest) -> HttpResponse:
         {
             "here": "operation",
             "node": latest_sighting(),
-            "states": [
-                (wording.STATES[state], by_state.get(state.value, 0)) for state in State
-            ],
+            "states": [(wording.STATES[state], by_state.get(state.value, 0)) for state in State],
             "accounts": Account.objects.count(),
             "arbiters": Account.objects.filter(is_arbiter=True).order_by("name"),
             "admins": Account.objects.filter(is_staff=True).order_by("name"),
@@ -86,8 +84,7 @@ def operation(request: HttpRequest) -> HttpResponse:
 def _dispute(row: Escrow) -> dict[str, object]:
     record = record_of(row.escrow_id, row.version, row.snapshot)
     names = {
-        Role(role): name
-        for role, name in row.participants.values_list("role", "account__name")
+        Role(role): name for role, name in row.participants.values_list("role", "account__name")
     }
     opened_at = getattr(row, "opened_at", None) or row.changed_at
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,6 +11,7 @@ from typing import Final
 import segno
 from django.db.models import Max
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from tripartite.coordinator.accounts.models import Account
 from tripartite.coordinator.escrows.errors import EscrowUnknown
@@ -34,12 +35,12 @@ _TIMELINE: Final = 400
 """Entries shown of one escrow; a dispute with much evidence has more messages than anybody reads."""
 
 _PATH: Final = (
-    (_("Terms"), frozenset({State.CREATED})),
-    (_("Wallet"), frozenset({State.ACCEPTED, State.KEYING})),
-    (_("Deposit"), frozenset({State.AWAITING_DEPOSIT})),
-    (_("Delivery"), frozenset({State.FUNDED, State.DISPUTED})),
-    (_("Payout"), frozenset(PAYOUT_STATES)),
-    (_("Final"), CLOSED),
+    (gettext_noop("Terms"), frozenset({State.CREATED})),
+    (gettext_noop("Wallet"), frozenset({State.ACCEPTED, State.KEYING})),
+    (gettext_noop("Deposit"), frozenset({State.AWAITING_DEPOSIT})),
+    (gettext_noop("Delivery"), frozenset({State.FUNDED, State.DISPUTED})),
+    (gettext_noop("Payout"), frozenset(PAYOUT_STATES)),
+    (gettext_noop("Final"), CLOSED),
 )
 
 
@@ -303,7 +304,7 @@ def _timeline(escrow_id: str) -> tuple[Entry, ...]:
     return tuple(_told(rows.values_list("type", "at", "data")[:_TIMELINE]))
 
 
-def _told(rows: Iterator[tuple[str, str, str]]) -> Iterator[Entry]:
+def _told(rows: Iterable[tuple[str, str, str]]) -> Iterator[Entry]:
     before = ""
     for kind, at, data in rows:
         facts = json.loads(data)

@@ -24,7 +24,7 @@ _BRIEFLY: Final = "public, max-age=60"
 class Fingerprinted(StaticFilesStorage):
     """Adds the hash to each address that ``{% static %}`` writes."""
 
-    def url(self, name: str | None, force: bool = False) -> str:  # noqa: ARG002 — Django's own signature
+    def url(self, name: str | None, force: bool = False) -> str:
         mark = "" if name is None else _fingerprint(name)
         return super().url(name) + (f"?v={mark}" if mark else "")
 
