@@ -13,10 +13,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tripartite.coordinator.accounts.models import ApiToken, PairedIdentity, Scope
 from tripartite.coordinator.accounts.tokens import TokenUnknown, issue_token, revoke_token
+from tripartite.coordinator.pages.context import AGENT_PORT
 from tripartite.coordinator.pages.reader import account_of
 from tripartite.coordinator.storing import write_transaction
 
@@ -107,16 +108,30 @@ def revoke(request: HttpRequest, token_id: int) -> HttpResponse:
     return redirect("account")
 
 
-@require_safe
+class AgentPort(forms.Form):
+    """Where this reader's agent shows its page, for links to it."""
+
+    port = forms.IntegerField(
+        min_value=1, max_value=65_535, label=gettext_lazy("Port of your agent's page")
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def agent(request: HttpRequest) -> HttpResponse:
     """How an agent is paired, and the fingerprint to compare once it is."""
     account = account_of(request)
+    form = AgentPort(request.POST or None, initial={"port": request.session.get(AGENT_PORT, 8710)})
+    if request.method == "POST" and form.is_valid():
+        request.session[AGENT_PORT] = form.cleaned_data["port"]
+        messages.success(request, _("Links to your agent lead there now, until you sign out."))
+        return redirect("agent")
     return render(
         request,
         "accounts/agent.html",
         {
             "identity": PairedIdentity.objects.filter(account=account).first(),
+            "form": form,
             "origin": settings.COORDINATOR.public_origin,
         },
     )

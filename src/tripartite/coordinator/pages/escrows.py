@@ -20,7 +20,7 @@ from tripartite.coordinator.escrows.errors import EscrowUnknown
 from tripartite.coordinator.escrows.models import Escrow, Participant
 from tripartite.coordinator.escrows.storage import record_of
 from tripartite.coordinator.pages import wording
-from tripartite.coordinator.pages.context import AGENT_PAGE
+from tripartite.coordinator.pages.context import agent_page
 from tripartite.coordinator.pages.proposal import Preview, ProposalForm
 from tripartite.coordinator.pages.reader import account_of
 from tripartite.coordinator.pages.sight import Sight, look, turn_of
@@ -118,7 +118,7 @@ def propose(request: HttpRequest) -> HttpResponse:
     form = ProposalForm(request.GET or None, initial={"role": "buyer", "network_fee": "payee"})
     preview: Preview | None = None
     if form.is_bound and form.is_valid():
-        preview = form.preview(account, agent_page=AGENT_PAGE)
+        preview = form.preview(account, agent_page=agent_page(request))
     context = {
         "here": "propose",
         "form": form,

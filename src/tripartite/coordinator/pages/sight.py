@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Final
 
 import segno
@@ -305,30 +306,33 @@ def _timeline(escrow_id: str) -> tuple[Entry, ...]:
 
 
 def _told(rows: Iterable[tuple[str, str, str]]) -> Iterator[Entry]:
-    before = ""
-    for kind, at, data in rows:
-        facts = json.loads(data)
-        moment = datetime.fromisoformat(at)
+    for (kind, did), run in groupby(rows, key=_sort):
+        together = list(run)
+        _, at, data = together[0]
+        facts, moment = json.loads(data), datetime.fromisoformat(at)
         match EventType(kind):
             case EventType.MESSAGE_RELAYED:
-                told = wording.KINDS.get(str(facts["kind"]), str(facts["kind"]))
-                text = _("The %(role)s %(did)s.") % {
-                    "role": wording.ROLES[Role(facts["role"])],
-                    "did": told,
-                }
-                if text != before:
-                    yield Entry(moment, text, is_state=False)
-                before = text
-            case EventType.ESCROW_STATUS_CHANGED:
-                if facts["from"] != facts["to"]:
-                    yield Entry(moment, str(wording.MEANINGS[State(facts["to"])]), is_state=True)
+                roles = dict.fromkeys(str(json.loads(one[2])["role"]) for one in together)
+                yield Entry(moment, _said(list(roles), did), is_state=False)
+            case EventType.ESCROW_STATUS_CHANGED if facts["from"] != facts["to"]:
+                yield Entry(moment, str(wording.MEANINGS[State(facts["to"])]), is_state=True)
             case EventType.TRANSACTION_SEEN:
                 yield Entry(moment, _("The payout was seen on the network."), is_state=False)
             case EventType.TRANSACTION_CONFIRMED:
                 yield Entry(moment, _("The payout is final."), is_state=True)
             case EventType.TRANSACTION_VANISHED:
-                yield Entry(
-                    moment, _("The payout vanished from the network; it is sent again."), True
-                )
-            case _:
-                continue
+                gone = _("The payout vanished from the network; it is sent again.")
+                yield Entry(moment, gone, is_state=True)
+
+
+def _sort(row: tuple[str, str, str]) -> tuple[str, str]:
+    """What kind of entry a row makes: neighbours of one kind are told in one line."""
+    kind, at, data = row
+    relayed = kind == EventType.MESSAGE_RELAYED
+    return kind, str(json.loads(data)["kind"]) if relayed else at + data
+
+
+def _said(roles: list[str], did: str) -> str:
+    """Roles come the latest first; they are named in the order in which they spoke."""
+    names = ", ".join(str(wording.ROLES[Role(role)]) for role in reversed(roles))
+    return f"{names}: {wording.KINDS.get(did, did)}"
