@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -45,7 +46,7 @@ class Reader:
         self.page.goto(f"{self._coordinator}{path}")
         return self.page
 
-    def follow_to_agent(self, name: str) -> None:
+    def follow_to_agent(self, name: str | re.Pattern[str]) -> None:
         """Click on a link that leads to the own agent."""
         self.page.get_by_role("link", name=name).first.click()
         assert urlsplit(self.page.url).netloc == urlsplit(self._agent).netloc
