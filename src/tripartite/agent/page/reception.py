@@ -114,6 +114,8 @@ class Reception:
         ]
         if "agree" in cast("list[str]", escrow["you_can"]):
             asks.append("agree")
+        if self._ruled(str(escrow["escrow_id"])):
+            asks.append("carry_out")
         if escrow["frozen"]:
             asks.append("resume")
         return asks

@@ -14,6 +14,8 @@ from gettext import GNUTranslations
 from importlib.resources import files
 from typing import Final
 
+from tripartite.agent.page.phrases import PHRASES
+
 Say = Callable[[str], str]
 
 LANGUAGES: Final = ("en", "de")
@@ -38,14 +40,14 @@ def _language(accept_language: str) -> str:
 @lru_cache(maxsize=len(LANGUAGES))
 def _speaking(language: str) -> Say:
     if language == LANGUAGES[0]:
-        return lambda text: text
+        return lambda text: PHRASES.get(text, text)
     exact = catalogue(language)
     patterns = [
         (re.compile(_PLACE.sub(r"(?P<\1>.+?)", re.escape(msgid)), re.DOTALL), msgstr)
         for msgid, msgstr in exact.items()
         if "{" in msgid
     ]
-    return lambda text: _say(text, exact, patterns)
+    return lambda text: _say(PHRASES.get(text, text), exact, patterns)
 
 
 def _say(
