@@ -77,6 +77,7 @@ def test_the_session_gets_a_new_id_when_somebody_signs_in(database: str) -> None
     session["language"] = "planted"
     session.save()
     planted = session.session_key
+    assert planted is not None
     client.cookies["session"] = planted
 
     assert sign_in(client, "known") == 302
@@ -190,6 +191,7 @@ def test_the_deposit_address_is_shown_only_once_all_three_attested_it(market: Ma
     after = client.get(f"/escrows/{attested.escrow_id}").text
 
     assert "monero:" not in before
+    assert attested.record is not None
     assert f"monero:{attested.record.address}?tx_amount=1.5" in after
     assert "Compare this address with the one that your own agent shows" in after
 

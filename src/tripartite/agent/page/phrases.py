@@ -80,10 +80,14 @@ SPOKEN: Final = (
     "Give all of the money back to the buyer? This can't be taken back.",
     "Call this escrow off, for all three?",
     "Go on with this escrow? Do so only if you know why it was frozen.",
-    "Offer {share} of {amount} XMR to the vendor, the rest to the buyer? If it is accepted, it is "
-    "paid.",
-    "Agree that the vendor gets {share} of {amount} XMR and the buyer the rest? This can't be "
-    "taken back.",
+    (
+        "Offer {share} of {amount} XMR to the vendor, the rest to the buyer? If it is accepted, it is "
+        "paid."
+    ),
+    (
+        "Agree that the vendor gets {share} of {amount} XMR and the buyer the rest? This can't be "
+        "taken back."
+    ),
     "Call the arbiter, with this reason?",
     "Say this to the other two?",
     "Show these files to the other two?",
@@ -92,11 +96,15 @@ SPOKEN: Final = (
     "Nobody may pay to its address any more.",
     "The network's fee comes out of the vendor's part. It is not in the amounts above.",
     "The network's fee comes out of the buyer's money. It is not in the amounts above.",
-    "Vendor and buyer share the network's fee by what each receives. It is not in the amounts "
-    "above.",
+    (
+        "Vendor and buyer share the network's fee by what each receives. It is not in the amounts "
+        "above."
+    ),
     "A deadline only raises an alarm: no money ever moves because time has passed.",
-    "You will pay {amount} XMR to an address that your own agent shows once all three have "
-    "attested it. Take it from nowhere else.",
+    (
+        "You will pay {amount} XMR to an address that your own agent shows once all three have "
+        "attested it. Take it from nowhere else."
+    ),
     "You pay nothing in.",
     "The reason is sealed: the other two can read it, the coordinator can't.",
     "A ruling costs {fee} of what is ruled on, for the arbiter.",
@@ -159,8 +167,10 @@ SPOKEN: Final = (
     "That question was answered already, or is too old.",
     "Go back to the escrow, and decide anew.",
     "A party is unknown to this agent, and its fingerprint wasn't compared.",
-    "Ask each of them for their fingerprint by another channel. If it differs, don't agree to "
-    "anything.",
+    (
+        "Ask each of them for their fingerprint by another channel. If it differs, don't agree to "
+        "anything."
+    ),
     "This can't be decided by you now.",
     "You have accepted this proposal already.",
     "This account has no agent yet.",

@@ -308,7 +308,7 @@ def _timeline(escrow_id: str) -> tuple[Entry, ...]:
 def _told(rows: Iterable[tuple[str, str, str]]) -> Iterator[Entry]:
     for (kind, did), run in groupby(rows, key=_sort):
         together = list(run)
-        _, at, data = together[0]
+        _type, at, data = together[0]
         facts, moment = json.loads(data), datetime.fromisoformat(at)
         match EventType(kind):
             case EventType.MESSAGE_RELAYED:
