@@ -26,8 +26,8 @@ check: setup ## formatting, lint, types, import contracts, generated docs, lock 
 test: setup ## all tests, on two cores, the cheap ones first
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-demo: setup ## one escrow on a regtest network, from signed terms to the confirmed payout
-	$(BIN)/tripartite demo
+demo: setup ## one escrow on a regtest network; ARGS=--keep leaves one to click through
+	$(BIN)/tripartite demo $(ARGS)
 
 docs: setup ## write the generated pages in docs/ anew
 	$(BIN)/python scripts/generate_docs.py

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
+from tests.web.looking import look_at
 from tripartite.devnet.party import Party
 from tripartite.devnet.waiting import until
 
@@ -31,6 +32,11 @@ class Reader:
 
     def close(self) -> None:
         self._context.close()
+
+    def look(self, name: str) -> None:
+        """Judge how the page looks; once is enough, so only with scripts (axe is one)."""
+        if self.scripts:
+            look_at(self.page, name)
 
     # The coordinator's pages
 
