@@ -26,8 +26,8 @@ check: setup ## formatting, lint, types, import contracts, generated docs, lock 
 test: setup ## all tests, on two cores, the cheap ones first
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-demo: setup ## one escrow on a regtest network, from signed terms to the confirmed payout
-	$(BIN)/tripartite demo
+demo: setup ## one escrow on a regtest network; ARGS=--keep leaves one to click through
+	$(BIN)/tripartite demo $(ARGS)
 
 docs: setup ## write the generated pages in docs/ anew
 	$(BIN)/python scripts/generate_docs.py
@@ -36,7 +36,7 @@ bench: setup ## our figures beside those of the bare calls; writes a JSON each i
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.nodes
 	$(BIN)/python -m benchmarks.deadlines
-	$(BIN)/python -m benchmarks.metrics
+	$(BIN)/python -m benchmarks.scraping
 
 lies: setup ## tell every lie of the threat model to real agents; writes build/lies.json
 	$(BIN)/python -m pytest tests/liars

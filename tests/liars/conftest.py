@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.functional.conftest import devnet
 from tests.functional.kit.market import Market
 from tests.liars.court import Court
 from tests.liars.lies import MARK, write_book
@@ -18,7 +17,6 @@ from tripartite.devnet.network import Devnet
 # Names under .onion are in no directory of names (RFC 7686): only the postman can look it up.
 LYING_NAME = "a-coordinator-that-lies.onion"
 
-__all__ = ["devnet"]  # the fixture of the other stories, for these too
 
 _told = pytest.StashKey[list[dict[str, object]]]()
 

@@ -6,6 +6,7 @@ import gc
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Final
@@ -13,6 +14,9 @@ from typing import ClassVar, Final
 from tripartite.agent.desk import Pace
 from tripartite.agent.home import OpenHome
 from tripartite.agent.keyring import check_private
+from tripartite.agent.page.doors import new_link
+from tripartite.agent.page.reception import Reception
+from tripartite.agent.page.server import serving
 from tripartite.agent.party import Party, RunOptions
 from tripartite.agent.wallets.records import Endpoint, Node
 from tripartite.domain.errors import Refused
@@ -67,10 +71,18 @@ def options(
     )
 
 
-def run(opened: OpenHome, told: RunOptions, *, ready: Callable[[], None]) -> bool:
+def run(
+    opened: OpenHome,
+    told: RunOptions,
+    *,
+    ready: Callable[[str | None], None],
+    page_port: int | None = None,
+) -> bool:
     """Run until SIGTERM or SIGINT: then finish the running calls and close the wallets.
 
-    Returns whether it ended in order, False after a bug. Raises what ``Party.start`` raises.
+    ``page_port`` is where its own page is shown on the loopback address, None for no page;
+    ``ready`` is told a link into it. Returns whether it ended in order, False after a bug. Raises
+    what ``Party.start`` raises, and ``PageCannotListen``.
     """
     if told.proxy is None and (proxy := opened.journal.setting("proxy")) is not None:
         # Paired through a proxy: never go round it by forgetting an option.
@@ -79,9 +91,14 @@ def run(opened: OpenHome, told: RunOptions, *, ready: Callable[[], None]) -> boo
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: party.end())
     try:
-        with party:
+        with party, ExitStack() as stack:
+            link = None
+            if page_port is not None:
+                home = opened.home.directory
+                stack.enter_context(serving(Reception(opened, party.poke), home, port=page_port))
+                link = new_link(home)
             spare_collections()
-            ready()
+            ready(link)
             party.wait()
     finally:
         opened.journal.close()

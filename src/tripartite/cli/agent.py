@@ -6,6 +6,7 @@ Heavy modules are imported inside the commands, so that ``--help`` answers at on
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -131,8 +132,17 @@ def run(
     log_dir: Annotated[
         Path | None, typer.Option(help="Log here, a file a day, kept for 7 days.")
     ] = None,
+    page: Annotated[bool, typer.Option(help="Show its own page on 127.0.0.1.")] = True,
+    page_port: Annotated[int, typer.Option(min=0, max=65_535, help="Its port; 0: any.")] = 8710,
+    open_page: Annotated[
+        bool | None,
+        typer.Option(help="Open it in a browser.  [default: on a terminal]", show_default=False),
+    ] = None,
 ) -> None:
     """Run the agent until SIGTERM or Ctrl-C. Prints "ready" once it works.
+
+    Before that it prints a link to its own page, where you decide; it works once. For another one:
+    `tripartite agent page`.
 
     Example: tripartite agent run --node http://127.0.0.1:18081 --proxy socks5h://127.0.0.1:9050
     """
@@ -156,10 +166,29 @@ def run(
                 watching=watch_seconds,
                 guarding=guard_seconds,
             ),
-            ready=lambda: typer.echo("ready"),
+            ready=lambda link: _announce(link, open_page=open_page),
+            page_port=page_port if page else None,
         )
         if not in_order:
             raise typer.Exit(BUG)
+
+
+@app.command()
+def page(home: HomeOption = None) -> None:
+    """Print a link into the running agent's own page. It works once, within ten minutes."""
+    with exit_codes():
+        from tripartite.agent.page.doors import new_link  # noqa: PLC0415 — see the module's docstring
+
+        typer.echo(new_link(home_directory(home)))
+
+
+def _announce(link: str | None, *, open_page: bool | None) -> None:
+    """Say that the agent runs, and where its page is."""
+    if link is not None:
+        typer.echo(f"page {link}")
+        if sys.stdout.isatty() if open_page is None else open_page:
+            typer.launch(link)
+    typer.echo("ready")
 
 
 @app.command()

@@ -19,7 +19,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tripartite.devnet.demonstration import Audience, Outcome, perform
+from tripartite.devnet.deals import Deal
+from tripartite.devnet.demonstration import SUBJECT, Audience, Outcome, perform
 from tripartite.devnet.network import Devnet
 from tripartite.domain.errors import TripartiteError
 from tripartite.domain.money import format_xmr, parse_xmr
@@ -216,23 +217,51 @@ def _summary(outcome: Outcome) -> RenderableType:
 
 
 def _stay(console: Console, devnet: Devnet) -> None:
-    """Say where everything is, and mine a block now and then until Ctrl-C."""
+    """Leave a living escrow to look at: say where everything is, pay and mine until Ctrl-C."""
     places = Table.grid(padding=(0, 2))
     places.add_row("directory", str(devnet.directory))
-    places.add_row("coordinator", f"{devnet.community.coordinator.url}/api/openapi.json")
+    places.add_row("coordinator, API", f"{devnet.community.coordinator.url}/api/openapi.json")
     places.add_row("monerod", devnet.chain.url)
     for name, pid in devnet.pids().items():
         places.add_row(f"{name}, pid", str(pid))
     console.print("", places)
-    console.print("Talk to an agent, for instance:")
-    for party in devnet.community.parties.values():
-        console.print(f"  {party.shell_command('status')}", soft_wrap=True, highlight=False)
+    deal = Deal.propose(devnet, subject=SUBJECT)
+    pages = devnet.community.coordinator.url.replace("127.0.0.1", "localhost")
     console.print(
-        f"A block is mined every {_BLOCK_EVERY_SECONDS:.0f} s. Ctrl-C here ends everything."
+        "",
+        Text(
+            f"Open {pages}/login in a browser, and each agent's own page by its link.\n"
+            f"Waiting there: {pages}/escrows/{deal.escrow_id}"
+        ),
+        soft_wrap=True,
     )
+    for party in devnet.community.parties.values():
+        link = party.page_link()
+        console.print(
+            Text(
+                f"  {party.role.value}: account {party.name}, password "
+                f"{party.password.reveal()}\n"
+                f"    agent {link} (works once, for ten minutes)\n"
+                f"    {party.shell_command('page')}"
+            ),
+            soft_wrap=True,
+        )
+    console.print(
+        Text(
+            "Vendor and arbiter have to accept. Then the demo pays the deposit for the buyer, and "
+            f"mines a block every {_BLOCK_EVERY_SECONDS:.0f} s. Links from the coordinator's pages "
+            "lead to the agent whose port you give at Account, Your agent.\n"
+            "Ctrl-C here ends everything."
+        )
+    )
+    paid = False
     try:
         while True:
             time.sleep(_BLOCK_EVERY_SECONDS)
+            if not paid and deal.is_keyed():
+                deal.pay()
+                paid = True
+                console.print(f"The buyer paid the deposit of {deal.escrow_id}.")
             devnet.chain.mine()
     except KeyboardInterrupt:
         console.print("Ending everything.")

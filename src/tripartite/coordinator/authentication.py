@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
-from tripartite.coordinator.accounts.tokens import Caller, TokenMissing, caller_of
+from tripartite.coordinator.accounts.tokens import Caller, TokenMissing, TokenReadsOnly, caller_of
+
+_READING: Final = ("GET", "HEAD", "OPTIONS")
 
 
 class ApiRequest(HttpRequest):
@@ -25,4 +29,7 @@ class Bearer(HttpBearer):
         return self.authenticate(request, token.strip())
 
     def authenticate(self, request: HttpRequest, token: str) -> Caller:
-        return caller_of(token)
+        caller = caller_of(token)
+        if caller.reads_only and request.method not in _READING:
+            raise TokenReadsOnly("Make a token with the scope `full` for this.")
+        return caller

@@ -30,6 +30,7 @@ _FINGERPRINT: Final = re.compile(r"^fingerprint (\S+)$", re.MULTILINE)
 # Blocks come in bursts here, and nobody wants to wait for the usual pauses between two looks.
 _PACE: Final = (
     "--watch-seconds", "1", "--guard-seconds", "20", "--prepared", "1", "--wallets", "3",
+    "--page-port", "0",
 )  # fmt: skip
 
 # Names that stand in no other text, so that a search for them finds only who is meant.
@@ -67,6 +68,7 @@ class Party:
         """Where this party wants to be paid."""
         self.fingerprint = ""
         self.token = Secret("")
+        self.password = Secret("")
         self.entry: Sequence[str] = programs.OWN
         """How its agent is started; tests put another program in its place."""
         self._coordinator = coordinator
@@ -92,6 +94,7 @@ class Party:
     def join(self, password: Secret) -> None:
         """Open an account over HTTP, make an identity, and pair the two."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.password = password
         with self._coordinator.api() as api:
             self.token = api.open_account(self.name, password)
         token_file = self.directory / "token"
@@ -162,6 +165,10 @@ class Party:
                 f"{done.stdout}{done.stderr}"
             )
         return done.stdout
+
+    def page_link(self) -> str:
+        """A link into its agent's own page; it works once."""
+        return self.run("page").strip()
 
     def shell_command(self, *arguments: str) -> str:
         """What somebody would type to say the same in this party's name."""

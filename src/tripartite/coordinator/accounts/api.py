@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from ninja import Router, Status
 from pydantic import Field
 
-from tripartite.coordinator.accounts import pairing, registration, tokens
+from tripartite.coordinator.accounts import gates, pairing, registration, tokens
 from tripartite.coordinator.accounts.models import Account, ApiToken, PairedIdentity
 from tripartite.coordinator.authentication import ApiRequest
 from tripartite.coordinator.ops.idempotency import once
@@ -120,6 +120,7 @@ def open_account(request: HttpRequest, body: NewAccount) -> Status[object]:
     this = once(request)
     if (answer := this.answered()) is not None:
         return Status(*answer)
+    gates.let_sign_up(request)
     account = registration.open_account(
         body.name,
         body.password,
@@ -131,7 +132,7 @@ def open_account(request: HttpRequest, body: NewAccount) -> Status[object]:
 @router.post("/tokens", response={201: TokenIssued}, auth=None)
 def issue_token(request: HttpRequest, body: NewToken) -> Status[object]:
     """Get an API token for a name and its password."""
-    account = registration.authenticate(body.name, body.password)
+    account = gates.let_in(request, body.name, body.password)
     this = once(request, account.pk)
     if (answer := this.answered()) is not None:
         _, kept = answer

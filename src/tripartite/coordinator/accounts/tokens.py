@@ -12,7 +12,7 @@ from typing import ClassVar, Final
 
 from django.conf import settings
 
-from tripartite.coordinator.accounts.models import Account, ApiToken
+from tripartite.coordinator.accounts.models import Account, ApiToken, Scope
 from tripartite.coordinator.storing import execute, now, write_transaction
 from tripartite.domain.errors import Refused
 
@@ -32,6 +32,12 @@ class TokenInvalid(Refused):
     code: ClassVar[str] = "token_invalid"
 
 
+class TokenReadsOnly(Refused):
+    """That API token may only read."""
+
+    code: ClassVar[str] = "token_reads_only"
+
+
 class TokenUnknown(Refused):
     """There is no such token."""
 
@@ -46,6 +52,7 @@ class Caller:
     name: str
     is_admin: bool
     token_id: int
+    reads_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +77,12 @@ def token_from(seed: str) -> str:
     return PREFIX + base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
 
 
-def issue_token(account: Account, label: str) -> IssuedToken:
+def issue_token(account: Account, label: str, scope: Scope = Scope.FULL) -> IssuedToken:
     """Store a new token's digest for ``account``. Call inside a write transaction."""
     seed = secrets.token_urlsafe(32)
     text = token_from(seed)
     row = ApiToken.objects.create(
-        account=account, digest=digest_of(text), label=label, created_at=now()
+        account=account, digest=digest_of(text), label=label, scope=scope, created_at=now()
     )
     return IssuedToken(id=row.pk, text=text, seed=seed)
 
@@ -96,16 +103,22 @@ def caller_of(token: str) -> Caller:
     Looked up on every request, never cached: a revoked token is dead at once.
     """
     row = execute(
-        "SELECT t.id, t.last_used, a.id, a.name, a.is_staff"
+        "SELECT t.id, t.last_used, t.scope, a.id, a.name, a.is_staff"
         " FROM accounts_apitoken t JOIN accounts_account a ON a.id = t.account_id"
         " WHERE t.digest = %s AND t.revoked_at IS NULL AND a.is_active",
         [digest_of(token)],
     ).fetchone()
     if row is None:
         raise TokenInvalid("It is misspelt or revoked: issue a new one with POST /api/tokens.")
-    token_id, last_used, account_id, name, is_staff = row
+    token_id, last_used, scope, account_id, name, is_staff = row
     _note_use(token_id, last_used)
-    return Caller(account_id=account_id, name=name, is_admin=bool(is_staff), token_id=token_id)
+    return Caller(
+        account_id=account_id,
+        name=name,
+        is_admin=bool(is_staff),
+        token_id=token_id,
+        reads_only=scope == Scope.READ.value,
+    )
 
 
 def digest_of(token: str) -> str:

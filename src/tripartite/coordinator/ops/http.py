@@ -18,6 +18,9 @@ from tripartite.protocol.envelope import MAX_ENVELOPE_BYTES
 MAX_BODY_BYTES: Final = MAX_ENVELOPE_BYTES + 4_096
 """Largest request body: one envelope and the JSON around it."""
 
+_JSON: Final = ("application/json",)
+_FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
+
 _log = structlog.get_logger()
 
 
@@ -40,27 +43,38 @@ def answer_with_problems(
     got_request_exception.connect(_log_exception, dispatch_uid="tripartite.ops.http")
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
+        is_page = _wants_page(request)
         try:
-            check_body(request.META.get("CONTENT_LENGTH", ""), request.META.get("CONTENT_TYPE", ""))
+            check_body(
+                request.META.get("CONTENT_LENGTH", ""),
+                request.META.get("CONTENT_TYPE", ""),
+                forms=is_page,
+            )
             request.get_host()
             response = get_response(request)
         except TripartiteError as error:
             return problem_of(error)
         except DisallowedHost:
             return http_problem(400)
-        if response.status_code >= 400 and response["Content-Type"] != CONTENT_TYPE:
+        if response.status_code >= 400 and response["Content-Type"] != CONTENT_TYPE and not is_page:
             return _reshaped(response)
         return response
 
     return middleware
 
 
-def check_body(length: str, content_type: str) -> None:
+def _wants_page(request: HttpRequest) -> bool:
+    """Whether a person's browser is asking, who reads HTML and sends forms."""
+    return not request.path.startswith("/api/") and "text/html" in request.headers.get("Accept", "")
+
+
+def check_body(length: str, content_type: str, *, forms: bool = False) -> None:
     """Judge a body by its headers alone. Raises ``BodyTooLarge`` or ``ContentTypeUnknown``."""
     size = int(length) if length.isascii() and length.isdigit() else 0
     if size > MAX_BODY_BYTES:
         raise BodyTooLarge(f"Send at most {MAX_BODY_BYTES} bytes.", limit=MAX_BODY_BYTES)
-    if size and content_type.partition(";")[0].strip().lower() != "application/json":
+    allowed = _FORMS if forms else _JSON
+    if size and content_type.partition(";")[0].strip().lower() not in allowed:
         raise ContentTypeUnknown("Send JSON, with Content-Type: application/json.")
 
 

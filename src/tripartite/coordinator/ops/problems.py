@@ -20,6 +20,8 @@ STATUS: Final[Mapping[str, int]] = {
     "credentials_wrong": 401,
     "admins_only": 403,
     "role_not_yours": 403,
+    "second_factor_needed": 403,
+    "token_reads_only": 403,
     "account_unknown": 404,
     "escrow_unknown": 404,
     "channel_unknown": 404,
@@ -45,6 +47,7 @@ STATUS: Final[Mapping[str, int]] = {
     "voted_already": 409,
     "body_too_large": 413,
     "content_type_unknown": 415,
+    "tries_exceeded": 429,
 }
 
 _HTTP_TITLES: Final = {

@@ -1,0 +1,395 @@
+"""What each address of the page shows, and what a yes on it does."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, cast
+
+from tripartite.agent import consent, deciding, proposing, reading, resolving
+from tripartite.agent.arguing import Part, clean_name
+from tripartite.agent.authority import waits_for_person
+from tripartite.agent.deciding import Choice
+from tripartite.agent.decisions import Decision
+from tripartite.agent.desk import opened_details
+from tripartite.agent.home import OpenHome
+from tripartite.agent.page.answers import Answer, attachment, page, redirect
+from tripartite.agent.page.doors import Session
+from tripartite.agent.page.forms import Form
+from tripartite.agent.page.pending import Question, Questions
+from tripartite.agent.page.wording import Say
+from tripartite.agent.status import status
+from tripartite.domain.errors import Refused
+from tripartite.domain.lifecycle import CLOSED
+from tripartite.domain.money import parse_xmr
+from tripartite.domain.parties import Role
+from tripartite.domain.settlement import ALL_BPS
+from tripartite.domain.terms import Deadlines, Terms, is_escrow_id
+
+_TITLES: Final = {
+    "accept": "Accept the terms",
+    "release": "Release to the vendor",
+    "refund": "Give the money back",
+    "cancel": "Call it off",
+    "resume": "Go on with a frozen escrow",
+    "settle": "Offer a split",
+    "agree": "Agree to the split on offer",
+    "carry_out": "Sign the ruling",
+    "dispute": "Open a dispute",
+    "state": "Make a statement",
+    "evidence": "Show evidence",
+    "rule": "Rule",
+}
+_PLAIN: Final = ("release", "refund", "cancel", "resume", "agree", "carry_out")
+"""Decisions about which there is nothing more to say than yes or no."""
+
+_ASKED_FOR: Final = ("accept_terms", "deposit", "release", "rule")
+"""Steps that wait for a person, not for an agent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a browser asks for, after it was let in. ``is_part``: a script puts it into a page."""
+
+    method: str
+    path: str
+    form: Form
+    session: Session
+    say: Say
+    is_part: bool
+
+
+class Reception:
+    """One person's page. ``poke`` tells the running agent that something was decided."""
+
+    def __init__(self, opened: OpenHome, poke: Callable[[], None]) -> None:
+        self._opened = opened
+        self._poke = poke
+        self._questions = Questions()
+
+    def answer(self, asked: Request) -> Answer | None:
+        """The answer; None if there is nothing at this address. Raises what the use cases raise."""
+        match asked.path.strip("/").split("/"):
+            case [""] if asked.method == "GET":
+                return self._overview(asked)
+            case ["propose"]:
+                return self._propose(asked)
+            case ["answer"] if asked.method == "POST":
+                return self._decided(asked)
+            case ["escrow", escrow] if is_escrow_id(escrow) and asked.method == "GET":
+                return self._escrow(asked, escrow)
+            case ["escrow", escrow, "case"] if is_escrow_id(escrow) and asked.method == "GET":
+                return self._case(asked, escrow)
+            case ["escrow", escrow, "evidence", name] if is_escrow_id(escrow):
+                return self._file(escrow, name)
+            case ["escrow", escrow, verb] if is_escrow_id(escrow) and verb in _TITLES:
+                return self._verb(asked, escrow, verb)
+        return None
+
+    # Looking
+
+    def _overview(self, asked: Request) -> Answer:
+        shown = status(self._opened.journal, running=True)
+        escrows = cast("list[dict[str, object]]", shown["escrows"])
+        mine = [(one, self._asks(one)) for one in escrows]
+        template = "overview_body.html" if asked.is_part else "overview.html"
+        return self._page(
+            asked,
+            template,
+            shown=shown,
+            waiting=[(one, what) for one, what in mine if what],
+            others=[one for one, what in mine if not what],
+        )
+
+    def _asks(self, escrow: Mapping[str, object]) -> list[str]:
+        """What this escrow wants from the person."""
+        waiting = cast("list[dict[str, str]]", escrow["waiting_on"])
+        asks = [
+            one["what"]
+            for one in waiting
+            if one["role"] == escrow["role"] and one["what"] in _ASKED_FOR
+        ]
+        if "agree" in cast("list[str]", escrow["you_can"]):
+            asks.append("agree")
+        if self._ruled(str(escrow["escrow_id"])):
+            asks.append("carry_out")
+        if escrow["frozen"]:
+            asks.append("resume")
+        return asks
+
+    def _escrow(self, asked: Request, escrow: str) -> Answer:
+        shown = self._shown(escrow)
+        if shown is None:
+            # Proposed a moment ago: the agent is just saying it.
+            decided = self._decided_about(escrow)
+            return self._page(asked, "proposing.html", escrow_id=escrow, decided=decided)
+        case, record = deciding.verified(self._opened, escrow)
+        details = opened_details(self._opened.journal, self._opened.identity, record)
+        must_accept = case.role not in record.details and record.state not in CLOSED
+        return self._page(
+            asked,
+            "escrow_body.html" if asked.is_part else "escrow.html",
+            escrow=shown,
+            state=record.state,
+            final=record.state in CLOSED,
+            facts=consent.facts(record.agreement.terms, details),
+            rows=deciding.rows_of(self._opened, case, record),
+            endings=consent.endings(record.agreement.terms),
+            must_accept=must_accept,
+            may_sign_ruling=self._ruled(escrow),
+            titles=_TITLES,
+            decided=self._decided_about(escrow),
+            asks=self._asks(shown),
+        )
+
+    def _case(self, asked: Request, escrow: str) -> Answer:
+        shown = reading.read_case(self._opened, escrow)
+        evidence = cast("list[dict[str, object]]", shown["evidence"])
+        for one in evidence:
+            one["saved_as"] = Path(str(one["file"])).name if one["file"] else None
+        return self._page(
+            asked, "case.html", case=shown, escrow=self._shown(escrow), may_sign=self._ruled(escrow)
+        )
+
+    def _file(self, escrow: str, name: str) -> Answer | None:
+        """A file that ``read_case`` kept: looked up by name among those, so no path leads out."""
+        directory = self._opened.home.evidence / escrow
+        kept = {one.name: one for one in directory.iterdir()} if directory.is_dir() else {}
+        found = kept.get(name)
+        return None if found is None else attachment(clean_name(name), found.read_bytes())
+
+    # Deciding
+
+    def _propose(self, asked: Request) -> Answer:
+        form = asked.form
+        if asked.is_part:
+            return self._page(asked, "endings.html", rows=_endings(self._opened, form), note=None)
+        if asked.method == "GET":
+            return self._page(asked, "propose.html", form=form, problem=None)
+        try:
+            draft = _draft(form)
+            with proposing.directory_of(self._opened) as directory:
+                proposal = proposing.prepare(
+                    self._opened, draft, form.text("address").strip(), directory
+                )
+        except Refused as error:
+            return self._page(asked, "propose.html", status=422, form=form, problem=error)
+        return self._ask(
+            asked,
+            Question(
+                title="Propose an escrow",
+                consent=proposal.consent,
+                rows=proposal.rows,
+                store=lambda compared: proposing.decide(self._opened, proposal, compared),
+                leads_to=f"/escrow/{proposal.escrow_id}",
+                back="/propose",
+                asks_about_strangers=True,
+            ),
+        )
+
+    def _verb(self, asked: Request, escrow: str, verb: str) -> Answer:
+        if asked.is_part:
+            return self._preview(asked, escrow, verb)
+        if asked.method == "GET" and verb not in _PLAIN:
+            return self._form(asked, escrow, verb, None)
+        try:
+            choice, parts = self._choose(asked.form, escrow, verb)
+        except Refused as error:
+            if verb in _PLAIN:
+                raise
+            return self._form(asked, escrow, verb, error)
+        if verb == "accept":
+            store = _accepting(self._opened, choice)
+        else:
+            store = _storing(self._opened, choice, parts)
+        return self._ask(
+            asked,
+            Question(
+                title=_TITLES[verb],
+                consent=choice.consent,
+                rows=choice.rows,
+                store=store,
+                leads_to=f"/escrow/{choice.case.escrow_id}",
+                back=f"/escrow/{choice.case.escrow_id}",
+                asks_about_strangers=verb == "accept",
+            ),
+        )
+
+    def _choose(self, form: Form, escrow: str, verb: str) -> tuple[Choice, Sequence[Part]]:
+        opened, parts = self._opened, list[Part]()
+        match verb:
+            case "accept":
+                choice = deciding.accept(opened, escrow, form.text("address").strip())
+            case "settle":
+                choice = resolving.offer(opened, escrow, _share(form.text("vendor_share")))
+            case "agree" | "carry_out":
+                choice = resolving.agree(opened, escrow, ruling=verb == "carry_out")
+            case "dispute":
+                choice = resolving.dispute(opened, escrow, form.text("text"))
+                parts = self._files(form)
+            case "state":
+                choice = resolving.state(opened, escrow, form.text("text"))
+                parts = self._files(form)
+            case "evidence":
+                with self._unpacked(form) as directory:
+                    choice, parts = resolving.evidence(opened, escrow, _in(directory))
+            case "rule":
+                choice = resolving.rule(opened, escrow, _bps(form), _cosigner(form))
+            case _:
+                choice = deciding.choose(opened, escrow, Decision(verb))
+        return choice, parts
+
+    def _form(self, asked: Request, escrow: str, verb: str, problem: Refused | None) -> Answer:
+        return self._page(
+            asked,
+            "decide.html",
+            status=200 if problem is None else 422,
+            verb=verb,
+            title=_TITLES[verb],
+            escrow=self._shown(escrow),
+            escrow_id=escrow,
+            form=asked.form,
+            problem=problem,
+        )
+
+    def _preview(self, asked: Request, escrow: str, verb: str) -> Answer:
+        """Who would get what, while somebody is still typing."""
+        if verb not in ("rule", "settle"):
+            return self._page(asked, "endings.html", rows=(), note=None)
+        try:
+            choice, _ = self._choose(asked.form, escrow, verb)
+        except Refused as error:
+            return self._page(asked, "endings.html", rows=(), note=error)
+        return self._page(asked, "endings.html", rows=choice.consent.endings, note=None)
+
+    def _ask(self, asked: Request, question: Question) -> Answer:
+        secret = self._questions.ask(question)
+        return self._page(asked, "question.html", question=question, secret=secret)
+
+    def _decided(self, asked: Request) -> Answer:
+        compared = frozenset(
+            role for role in Role if asked.form.text(f"compared_{role.value}") == "yes"
+        )
+        question = self._questions.answer(asked.form.text("question"), compared)
+        self._poke()
+        return redirect(question.leads_to)
+
+    # Tools
+
+    def _page(self, asked: Request, template: str, *, status: int = 200, **facts: object) -> Answer:
+        journal = self._opened.journal
+        return page(
+            template,
+            asked.say,
+            status=status,
+            session=asked.session,
+            account=journal.setting("account"),
+            network=self._opened.network.value,
+            **facts,
+        )
+
+    def _shown(self, escrow: str) -> dict[str, object] | None:
+        escrows = cast(
+            "list[dict[str, object]]", status(self._opened.journal, running=True)["escrows"]
+        )
+        return next((one for one in escrows if one["escrow_id"] == escrow), None)
+
+    def _decided_about(self, escrow: str) -> list[dict[str, object]]:
+        decided = cast(
+            "list[dict[str, object]]", status(self._opened.journal, running=True)["decisions"]
+        )
+        return [one for one in decided if one["escrow_id"] == escrow]
+
+    def _ruled(self, escrow: str) -> bool:
+        """Whether a ruling waits for this person's signature."""
+        case = deciding.find(self._opened, escrow)
+        return waits_for_person(self._opened.journal, case)
+
+    def _files(self, form: Form) -> list[Part]:
+        with self._unpacked(form) as directory:
+            return resolving.read_files(_in(directory))
+
+    def _unpacked(self, form: Form) -> tempfile.TemporaryDirectory[str]:
+        """The files of a form, in a directory of the home that goes away again."""
+        directory = tempfile.TemporaryDirectory(dir=self._opened.home.directory, prefix="upload-")
+        for number, upload in enumerate(form.files):
+            place = Path(directory.name) / f"{number:02}"
+            place.mkdir(mode=0o700)
+            (place / clean_name(upload.name)).write_bytes(upload.data)
+        return directory
+
+
+def _in(directory: str) -> list[Path]:
+    """The files that were unpacked, in the order in which they were sent."""
+    return [file for place in sorted(Path(directory).iterdir()) for file in place.iterdir()]
+
+
+def _accepting(opened: OpenHome, choice: Choice) -> Callable[[frozenset[Role]], None]:
+    def store(compared: frozenset[Role]) -> None:
+        deciding.decide(opened, choice, compared)
+
+    return store
+
+
+def _storing(
+    opened: OpenHome, choice: Choice, parts: Sequence[Part]
+) -> Callable[[frozenset[Role]], None]:
+    def store(_: frozenset[Role]) -> None:
+        resolving.store(opened, choice, parts)
+
+    return store
+
+
+def _draft(form: Form) -> proposing.Draft:
+    """What was typed. Raises what ``read_draft`` raises."""
+    other = form.text("vendor").strip() or form.text("buyer").strip() or form.text("other").strip()
+    sells = form.text("role") == "vendor"
+    return proposing.read_draft(
+        buyer=other if sells else None,
+        vendor=None if sells else other,
+        arbiter=form.text("arbiter").strip(),
+        amount=form.text("amount").strip(),
+        subject=form.text("subject").strip(),
+        network_fee=form.text("network_fee") or "payee",
+        fee_allowance=form.text("fee_allowance").strip() or None,
+        arbiter_fee=form.text("arbiter_fee").strip() or "0",
+    )
+
+
+def _endings(opened: OpenHome, form: Form) -> tuple[consent.EndingRow, ...]:
+    """Who gets what in each ending, as far as the form is filled in."""
+    try:
+        draft = _draft(form)
+        return consent.endings(
+            Terms(
+                escrow_id=secrets.token_hex(16),
+                network=opened.network,
+                amount=draft.amount,
+                proposer=draft.role,
+                fees=draft.fees,
+                fee_allowance=draft.allowance,
+                platform_address=None,
+                confirmations=draft.confirmations,
+                deadlines=Deadlines(),
+            )
+        )
+    except Refused:
+        return ()
+
+
+def _share(text: str) -> int:
+    """Piconero; a vendor may get nothing in a split."""
+    return 0 if text.strip() == "0" else parse_xmr(text.strip())
+
+
+def _bps(form: Form) -> int:
+    winner = {"buyer": 0, "vendor": ALL_BPS}.get(form.text("winner"))
+    return proposing.read_percent(form.text("vendor_percent")) if winner is None else winner
+
+
+def _cosigner(form: Form) -> Role | None:
+    chosen = form.text("cosigner")
+    return Role(chosen) if chosen in (Role.BUYER, Role.VENDOR) else None

@@ -1,0 +1,77 @@
+"""The page's language: the reader's, as the browser asks for it.
+
+Templates call ``_`` on whole sentences. What the use cases say (``consent``, ``endings``, errors)
+comes as finished English with names and amounts in it; a sentence of the catalogue with
+``{places}`` in it fits such a text, and what stands in the places is put into the translation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from gettext import GNUTranslations
+from importlib.resources import files
+from typing import Final
+
+from tripartite.agent.page.phrases import PHRASES
+
+Say = Callable[[str], str]
+
+LANGUAGES: Final = ("en", "de")
+_PLACE: Final = re.compile(r"\\\{([a-z_]+)\\\}")
+_WORD: Final = re.compile(r"[a-z]+(?: [a-z]+)*")
+
+
+def speaking(accept_language: str) -> Say:
+    """How to say things to a browser that sends this ``Accept-Language``."""
+    return _speaking(_language(accept_language))
+
+
+def _language(accept_language: str) -> str:
+    """The first language asked for that we have. Browsers list them by preference."""
+    for part in accept_language.split(","):
+        wanted = part.split(";")[0].strip().lower().partition("-")[0]
+        if wanted in LANGUAGES:
+            return wanted
+    return LANGUAGES[0]
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def _speaking(language: str) -> Say:
+    if language == LANGUAGES[0]:
+        return lambda text: PHRASES.get(text, text)
+    exact = catalogue(language)
+    patterns = [
+        (re.compile(_PLACE.sub(r"(?P<\1>.+?)", re.escape(msgid)), re.DOTALL), msgstr)
+        for msgid, msgstr in exact.items()
+        if "{" in msgid
+    ]
+    return lambda text: _say(PHRASES.get(text, text), exact, patterns)
+
+
+def _say(
+    text: str, exact: Mapping[str, str], patterns: Sequence[tuple[re.Pattern[str], str]]
+) -> str:
+    if text in exact:
+        return exact[text]
+    for pattern, msgstr in patterns:
+        found = pattern.fullmatch(text)
+        if found is not None:
+            places = {
+                name: exact.get(value, value) if _WORD.fullmatch(value) else value
+                for name, value in found.groupdict().items()
+            }
+            return msgstr.format(**places)
+    return text
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def catalogue(language: str) -> Mapping[str, str]:
+    """Every translated sentence of a language."""
+    path = files(__package__) / "locale" / language / "LC_MESSAGES" / "agent.mo"
+    with path.open("rb") as file:
+        translations = GNUTranslations(file)
+    # The standard library offers no other way to list what a catalogue holds.
+    listed: Mapping[object, str] = vars(translations)["_catalog"]
+    return {key: text for key, text in listed.items() if isinstance(key, str) and key}

@@ -1,0 +1,52 @@
+"""What the API asks before a name and a password open something: the same limits as the pages."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from allauth.core import context, ratelimit
+from allauth.mfa.adapter import get_adapter
+from django.http import HttpRequest
+
+from tripartite.coordinator.accounts.models import Account
+from tripartite.coordinator.accounts.registration import CredentialsWrong, authenticate
+from tripartite.domain.errors import Refused
+
+
+class TriesExceeded(Refused):
+    """Too many tries in a short time."""
+
+    code: ClassVar[str] = "tries_exceeded"
+
+
+class SecondFactorNeeded(Refused):
+    """A password alone doesn't open this account."""
+
+    code: ClassVar[str] = "second_factor_needed"
+
+
+def let_sign_up(request: HttpRequest) -> None:
+    """Count one more new account from this address. Raises ``TriesExceeded``."""
+    with context.request_context(request):
+        if not ratelimit.consume(request, action="signup"):
+            raise TriesExceeded("Wait a minute, then send the same request again.")
+
+
+def let_in(request: HttpRequest, name: str, password: str) -> Account:
+    """The account that name and password open, as far as they are enough.
+
+    Raises ``TriesExceeded`` (also for names that don't exist), ``CredentialsWrong``, and
+    ``SecondFactorNeeded`` for an account that has, or must have, a second factor.
+    """
+    with context.request_context(request):
+        failed = {"action": "login_failed", "key": f"api:{name.lower()}"}
+        if not ratelimit.consume(request, dry_run=True, **failed):
+            raise TriesExceeded("Wait five minutes, then send the same request again.")
+        try:
+            account = authenticate(name, password)
+        except CredentialsWrong:
+            ratelimit.consume(request, **failed)
+            raise
+    if account.is_staff or account.is_arbiter or get_adapter().is_mfa_enabled(account):
+        raise SecondFactorNeeded("Sign in on the pages and make the token there.")
+    return account

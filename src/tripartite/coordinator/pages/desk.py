@@ -1,0 +1,100 @@
+"""For those who look after others' escrows: the arbiter's open disputes, and the admin's start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.contrib.auth.decorators import login_required
+from django.db.models import Count, Max, Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from tripartite.coordinator.accounts.models import Account
+from tripartite.coordinator.escrows.models import Escrow
+from tripartite.coordinator.escrows.storage import record_of
+from tripartite.coordinator.pages import wording
+from tripartite.coordinator.pages.reader import account_of
+from tripartite.coordinator.pages.sight import due_at, turn_of
+from tripartite.coordinator.storing import now
+from tripartite.coordinator.watch.node import latest_sighting
+from tripartite.domain.deadlines import hours_stuck
+from tripartite.domain.lifecycle import State
+from tripartite.domain.money import format_xmr
+from tripartite.domain.parties import Role
+
+_View = Callable[[HttpRequest], HttpResponse]
+
+
+def admins_only(view: _View) -> _View:
+    """For others there is no such page. The second factor was asked for before."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest) -> HttpResponse:
+        if not account_of(request).is_staff:
+            raise Http404
+        return view(request)
+
+    return login_required(guarded)
+
+
+@require_safe
+@login_required
+def disputes(request: HttpRequest) -> HttpResponse:
+    """The disputes in which this account is the arbiter, the oldest first, with their clocks."""
+    account = account_of(request)
+    rows = (
+        Escrow.objects.filter(
+            state=State.DISPUTED.value,
+            participants__account=account,
+            participants__role=Role.ARBITER.value,
+        )
+        .annotate(opened_at=Max("messages__received_at", filter=Q(messages__kind="dispute")))
+        .order_by("opened_at", "escrow_id")
+    )
+    if not account.is_arbiter and not rows:
+        raise Http404
+    return render(
+        request,
+        "desk/disputes.html",
+        {"here": "disputes", "rows": [_dispute(row) for row in rows]},
+    )
+
+
+@require_safe
+@admins_only
+def operation(request: HttpRequest) -> HttpResponse:
+    """How the service stands: node, accounts, escrows by state."""
+    by_state = dict(Escrow.objects.values_list("state").annotate(n=Count("pk")))
+    return render(
+        request,
+        "desk/operation.html",
+        {
+            "here": "operation",
+            "node": latest_sighting(),
+            "states": [(wording.STATES[state], by_state.get(state.value, 0)) for state in State],
+            "accounts": Account.objects.count(),
+            "arbiters": Account.objects.filter(is_arbiter=True).order_by("name"),
+            "admins": Account.objects.filter(is_staff=True).order_by("name"),
+        },
+    )
+
+
+def _dispute(row: Escrow) -> dict[str, object]:
+    record = record_of(row.escrow_id, row.version, row.snapshot)
+    names = {
+        Role(role): name for role, name in row.participants.values_list("role", "account__name")
+    }
+    opened_at = getattr(row, "opened_at", None) or row.changed_at
+    return {
+        "escrow_id": row.escrow_id,
+        "amount": format_xmr(row.amount),
+        "opened_by": wording.ROLES[record.disputed_by] if record.disputed_by else "",
+        "opened_at": opened_at,
+        "hours": hours_stuck(last_activity=opened_at, now=now()),
+        "due": due_at(record, row.changed_at),
+        "buyer": names[Role.BUYER],
+        "vendor": names[Role.VENDOR],
+        "turn": turn_of(record, Role.ARBITER, names, row.changed_at),
+    }

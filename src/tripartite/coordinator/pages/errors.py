@@ -1,0 +1,50 @@
+"""The pages that say no."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """400."""
+    return _page(request, 400, _("That request can't be read"), _("Go back and try again."))
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """403."""
+    return _page(
+        request, 403, _("This isn't yours to see"), _("Sign in with the account that may see it.")
+    )
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form that didn't come from a page of ours, or from one that is too old."""
+    return _page(
+        request,
+        403,
+        _("That form is too old"),
+        _("Go back, load the page again and send it once more. Cookies have to be allowed."),
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """404: also for what exists and belongs to others."""
+    return _page(
+        request,
+        404,
+        _("There is nothing here for you"),
+        _("Check the address. Perhaps it belongs to another account than the one you use now."),
+    )
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """500."""
+    return _page(
+        request, 500, _("Something went wrong here"), _("Nothing of it was stored. Try again.")
+    )
+
+
+def _page(request: HttpRequest, status: int, title: str, what_next: str) -> HttpResponse:
+    return render(request, "error.html", {"title": title, "what_next": what_next}, status=status)

@@ -1,0 +1,127 @@
+"""A proposal being prepared: what each ending pays, and the way to one's own agent.
+
+Nothing is proposed here. What is traded and where somebody is paid is typed on the agent's own
+page: this server must not learn it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from tripartite.coordinator.accounts.models import NAME_LENGTH, Account
+from tripartite.coordinator.pages.wording import Text
+from tripartite.domain.errors import Refused
+from tripartite.domain.money import format_xmr, parse_xmr
+from tripartite.domain.settlement import ALL_BPS, FeeRule, NetworkFeeBearer, Split, refund, release
+from tripartite.domain.settlement import ruling as rule
+
+_BPS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Who gets what in each ending (XMR as text), and how to go on."""
+
+    endings: tuple[tuple[Text, str, str, str], ...]
+    link: str
+    command: str
+
+
+class ProposalForm(forms.Form):
+    """The open part of the terms."""
+
+    role = forms.ChoiceField(
+        label=gettext_lazy("You are"),
+        choices=[("buyer", gettext_lazy("the buyer")), ("vendor", gettext_lazy("the vendor"))],
+    )
+    other = forms.CharField(label=gettext_lazy("The other side's account"), max_length=NAME_LENGTH)
+    arbiter = forms.CharField(label=gettext_lazy("The arbiter's account"), max_length=NAME_LENGTH)
+    amount = forms.CharField(
+        label=gettext_lazy("Amount in XMR"),
+        max_length=40,
+        widget=forms.TextInput(attrs={"inputmode": "decimal"}),
+    )
+    arbiter_fee = forms.DecimalField(
+        label=gettext_lazy("Arbiter's fee of a ruling, in per cent"),
+        required=False,
+        min_value=0,
+        max_value=100,
+        decimal_places=2,
+    )
+    network_fee = forms.ChoiceField(
+        label=gettext_lazy("Who bears the network's fee"),
+        choices=[
+            (NetworkFeeBearer.PAYEE.value, gettext_lazy("the vendor")),
+            (NetworkFeeBearer.PAYER.value, gettext_lazy("the buyer")),
+            (NetworkFeeBearer.SHARED.value, gettext_lazy("both")),
+        ],
+    )
+
+    def clean_amount(self) -> int:
+        """Piconero."""
+        try:
+            return parse_xmr(self.cleaned_data["amount"].strip())
+        except Refused as error:
+            raise forms.ValidationError(
+                _("Write the amount in XMR as plain digits, such as 1.25.")
+            ) from error
+
+    def clean_other(self) -> str:
+        """An account that can be found by everybody who is signed in."""
+        return _known(self.cleaned_data["other"])
+
+    def clean_arbiter(self) -> str:
+        """An account, too."""
+        return _known(self.cleaned_data["arbiter"])
+
+    def preview(self, account: Account, *, agent_page: str) -> Preview | None:
+        """What the form says; None, with an error on the form, if the three aren't three."""
+        told = self.cleaned_data
+        if len({told["other"], told["arbiter"], account.name}) < 3:
+            self.add_error(None, _("Buyer, vendor and arbiter have to be three accounts."))
+            return None
+        bps = int((told["arbiter_fee"] or 0) * _BPS)
+        fees = FeeRule(NetworkFeeBearer(told["network_fee"]), bps, 0)
+        amount = told["amount"]
+        rows = [(_("released"), release(amount, amount, fees)), (_("refunded"), refund(amount))]
+        if bps:
+            rows += [
+                (_("ruled for the vendor"), rule(amount, amount, fees, vendor_bps=ALL_BPS)),
+                (_("ruled for the buyer"), rule(amount, amount, fees, vendor_bps=0)),
+            ]
+        other = "vendor" if told["role"] == "buyer" else "buyer"
+        fee = str(told["arbiter_fee"] or 0)
+        words = {
+            other: told["other"],
+            "arbiter": told["arbiter"],
+            "amount": format_xmr(amount),
+            "arbiter_fee": fee,
+            "network_fee": told["network_fee"],
+        }
+        address = "--refund-address" if told["role"] == "buyer" else "--payout-address"
+        return Preview(
+            endings=tuple(_ending(name, split) for name, split in rows),
+            link=f"{agent_page}/propose?{urlencode(words)}",
+            command=(
+                f"tripartite agent propose --{other} {told['other']} --arbiter {told['arbiter']} "
+                f"--amount {format_xmr(amount)} --arbiter-fee {fee} "
+                f"--network-fee {told['network_fee']} {address} … --subject …"
+            ),
+        )
+
+
+def _known(name: str) -> str:
+    """The name, if such an account has an agent. Accounts are found by name anyway."""
+    found = name.strip().lower()
+    if not Account.objects.filter(name=found, is_active=True, identity__isnull=False).exists():
+        raise forms.ValidationError(_("No account of that name has an agent paired with it."))
+    return found
+
+
+def _ending(name: str, split: Split) -> tuple[Text, str, str, str]:
+    return name, format_xmr(split.buyer), format_xmr(split.vendor), format_xmr(split.arbiter)

@@ -1,0 +1,338 @@
+"""One escrow as its page shows it: whose turn, by when, what happened. From what is stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Final
+
+import segno
+from django.db.models import Max
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from tripartite.coordinator.accounts.models import Account
+from tripartite.coordinator.escrows.errors import EscrowUnknown
+from tripartite.coordinator.escrows.models import Escrow, Participant
+from tripartite.coordinator.escrows.storage import record_of
+from tripartite.coordinator.events.log import EventType
+from tripartite.coordinator.events.models import Event as LoggedEvent
+from tripartite.coordinator.pages import wording
+from tripartite.coordinator.pages.wording import Text
+from tripartite.coordinator.relay.models import Message
+from tripartite.coordinator.watch.models import PayoutSighting
+from tripartite.domain.deadlines import Durations
+from tripartite.domain.deposits import shortfall
+from tripartite.domain.lifecycle import CLOSED, PAYOUT_STATES, Event, State, Teller, is_open, verbs
+from tripartite.domain.money import format_xmr
+from tripartite.domain.parties import Role
+from tripartite.protocol.next_step import waiting_on
+from tripartite.protocol.record import Record
+
+_TIMELINE: Final = 400
+"""Entries shown of one escrow; a dispute with much evidence has more messages than anybody reads."""
+
+_PATH: Final = (
+    (gettext_noop("Terms"), frozenset({State.CREATED})),
+    (gettext_noop("Wallet"), frozenset({State.ACCEPTED, State.KEYING})),
+    (gettext_noop("Deposit"), frozenset({State.AWAITING_DEPOSIT})),
+    (gettext_noop("Delivery"), frozenset({State.FUNDED, State.DISPUTED})),
+    (gettext_noop("Payout"), frozenset(PAYOUT_STATES)),
+    (gettext_noop("Final"), CLOSED),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Whose turn it is. ``kind`` is yours, wait or done: how loud it is shown."""
+
+    kind: str
+    headline: Text
+    others: tuple[tuple[Text, str, Text], ...]
+    next: Text
+    due: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartyShown:
+    """Who holds a role, and when their agent was heard last."""
+
+    role: Role
+    name: Text
+    account: str
+    fingerprint: str
+    heard_at: datetime | None
+    is_you: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """What has arrived, by the word of each wallet that reports. XMR as text."""
+
+    address: str | None
+    uri: str
+    qr: str
+    due: str
+    missing: str | None
+    surplus: str | None
+    reports: tuple[tuple[Text, str, str, str], ...]
+    confirmations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the timeline."""
+
+    at: datetime
+    text: str
+    is_state: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Everything the page shows."""
+
+    escrow_id: str
+    role: Role
+    state: State
+    state_name: Text
+    meaning: Text
+    amount: str
+    network: str
+    turn: Turn
+    steps: tuple[tuple[str, str], ...]
+    parties: tuple[PartyShown, ...]
+    deposit: Deposit | None
+    moves: tuple[tuple[str, Text], ...]
+    must_accept: bool
+    offers: tuple[tuple[Text, str, str], ...]
+    disputed_by: Text | None
+    disputed_at: datetime | None
+    payout: Mapping[str, object] | None
+    timeline: tuple[Entry, ...]
+    created_at: datetime
+    changed_at: datetime
+    version: int
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more happens."""
+        return self.state in CLOSED
+
+
+def look(account: Account, escrow_id: str, *, required: int) -> Sight:
+    """The escrow for one of its parties.
+
+    Raises ``EscrowUnknown`` also for an escrow of others: strangers can't find out which exist.
+    """
+    row = (
+        Escrow.objects.filter(escrow_id=escrow_id, participants__account=account)
+        .select_related("sighting")
+        .first()
+    )
+    if row is None:
+        raise EscrowUnknown("Check the id, and that this account takes part in the escrow.")
+    record = record_of(row.escrow_id, row.version, row.snapshot)
+    people = {
+        Role(one.role): one
+        for one in Participant.objects.filter(escrow=row).select_related("account")
+    }
+    role = next(role for role, one in people.items() if one.account_id == account.pk)
+    offers = record.offers.items()
+    amount = record.agreement.terms.amount
+    return Sight(
+        escrow_id=row.escrow_id,
+        role=role,
+        state=record.state,
+        state_name=wording.STATES[record.state],
+        meaning=wording.MEANINGS[record.state],
+        amount=format_xmr(amount),
+        network=row.network,
+        turn=turn_of(record, role, {one: people[one].account.name for one in Role}, row.changed_at),
+        steps=_steps(record.state),
+        parties=_parties(row.escrow_id, people, role),
+        deposit=_deposit(record),
+        moves=tuple((verb, wording.VERBS[verb]) for verb in _open(record, role)),
+        must_accept=role not in record.details and record.state not in CLOSED,
+        offers=tuple(
+            (
+                wording.ROLES[by],
+                format_xmr(one.vendor_share),
+                format_xmr(amount - one.vendor_share),
+            )
+            for by, one in offers
+        ),
+        disputed_by=None if record.disputed_by is None else wording.ROLES[record.disputed_by],
+        disputed_at=Message.objects.filter(escrow=row, kind="dispute").aggregate(
+            at=Max("received_at")
+        )["at"],
+        payout=_payout(record, getattr(row, "sighting", None), required),
+        timeline=_timeline(row.escrow_id),
+        created_at=row.created_at,
+        changed_at=row.changed_at,
+        version=row.version,
+    )
+
+
+def turn_of(record: Record, role: Role, names: Mapping[Role, str], since: datetime) -> Turn:
+    """Whose turn it is, as ``role`` reads it."""
+    waits = waiting_on(record)
+    mine = [what for who, what in waits if who is role]
+    others = tuple(
+        (wording.ROLES[who], names.get(who, ""), wording.THEIR_TURN.get(what, what))
+        for who, what in waits
+        if who is not role
+    )
+    following = wording.NEXT[record.state]
+    if record.state in CLOSED:
+        return Turn("done", wording.MEANINGS[record.state], (), following, None)
+    if mine:
+        headline: Text = wording.YOUR_TURN.get(mine[0], mine[0])
+        return Turn("yours", headline, others, following, due_at(record, since))
+    headline = _("You have nothing to do now.") if others else _("The network is at work.")
+    return Turn("wait", headline, others, following, due_at(record, since))
+
+
+def due_at(record: Record, since: datetime) -> datetime | None:
+    """When somebody is alarmed if nothing happens. No money ever moves by it."""
+    agreed, usual = record.agreement.terms.deadlines, Durations()
+    waits: Mapping[State, timedelta] = {
+        State.CREATED: agreed.accept,
+        State.ACCEPTED: agreed.key_exchange,
+        State.KEYING: agreed.key_exchange,
+        State.AWAITING_DEPOSIT: agreed.deposit,
+        State.DISPUTED: usual.dispute,
+        **dict.fromkeys(PAYOUT_STATES, usual.payout[0]),
+    }
+    wait = waits.get(record.state)
+    return None if wait is None else since + wait
+
+
+def _steps(state: State) -> tuple[tuple[str, str], ...]:
+    """The path, each step with past, now or ahead."""
+    at = next(number for number, (_name, states) in enumerate(_PATH) if state in states)
+    marks = ("past" if number < at else "now" if number == at else "ahead" for number in range(9))
+    return tuple((_(name), mark) for (name, _states), mark in zip(_PATH, marks, strict=False))
+
+
+def _open(record: Record, role: Role) -> tuple[str, ...]:
+    """What this party can decide on its agent now; ``agree`` only where somebody else offers."""
+    offered = any(by is not role for by in record.offers)
+    return tuple(one for one in verbs(record.state, role) if one != "agree" or offered)
+
+
+def _parties(
+    escrow_id: str, people: Mapping[Role, Participant], own: Role
+) -> tuple[PartyShown, ...]:
+    heard = dict(
+        Message.objects.filter(escrow_id=escrow_id)
+        .values_list("role")
+        .annotate(at=Max("received_at"))
+        .values_list("role", "at")
+    )
+    return tuple(
+        PartyShown(
+            role=role,
+            name=wording.ROLES[role],
+            account=people[role].account.name,
+            fingerprint=people[role].fingerprint,
+            heard_at=heard.get(role.value),
+            is_you=role is own,
+        )
+        for role in Role
+    )
+
+
+def _deposit(record: Record) -> Deposit | None:
+    """Only once all three have attested the same address."""
+    terms = record.agreement.terms
+    if record.address is None:
+        return None
+    missing, surplus = shortfall(record.reports, terms.amount_due)
+    # Paying makes sense only while the deposit is waited for.
+    wanted = missing and is_open(record.state, Event.DEPOSIT_CONFIRMED, by=Teller.WALLETS)
+    uri = f"monero:{record.address}?tx_amount={format_xmr(missing)}" if wanted else ""
+    return Deposit(
+        address=record.address,
+        uri=uri,
+        qr=_qr(uri) if uri else "",
+        due=format_xmr(terms.amount_due),
+        missing=format_xmr(missing) if missing else None,
+        surplus=format_xmr(surplus) if surplus else None,
+        reports=tuple(
+            (
+                wording.ROLES[role],
+                format_xmr(one.confirmed),
+                format_xmr(one.pending),
+                format_xmr(one.locked),
+            )
+            for role, one in record.reports.items()
+        ),
+        confirmations=terms.required_confirmations,
+    )
+
+
+def _qr(text: str) -> str:
+    """A QR code as SVG without styles, which the content security policy would refuse."""
+    return segno.make(text, error="m").svg_inline(
+        scale=4, omitsize=True, svgclass=None, lineclass=None, title=_("QR code of the payment")
+    )
+
+
+def _payout(
+    record: Record, sighting: PayoutSighting | None, required: int
+) -> Mapping[str, object] | None:
+    expected = None if record.payout is None else record.payout.txid
+    if sighting is not None and sighting.txid in record.broadcasts:
+        depth = sighting.confirmations
+        return {
+            "txid": sighting.txid,
+            "confirmations": depth,
+            "lacking": max(0, required - depth),
+            "required": required,
+        }
+    if expected is None:
+        return None
+    return {"txid": expected, "confirmations": 0, "lacking": required, "required": required}
+
+
+def _timeline(escrow_id: str) -> tuple[Entry, ...]:
+    """What happened, the latest first; a run of messages of the same kind is one line."""
+    rows = LoggedEvent.objects.filter(escrow_id=escrow_id, account_id=None).order_by("-cursor")
+    return tuple(_told(rows.values_list("type", "at", "data")[:_TIMELINE]))
+
+
+def _told(rows: Iterable[tuple[str, str, str]]) -> Iterator[Entry]:
+    for (kind, did), run in groupby(rows, key=_sort):
+        together = list(run)
+        _type, at, data = together[0]
+        facts, moment = json.loads(data), datetime.fromisoformat(at)
+        match EventType(kind):
+            case EventType.MESSAGE_RELAYED:
+                roles = dict.fromkeys(str(json.loads(one[2])["role"]) for one in together)
+                yield Entry(moment, _said(list(roles), did), is_state=False)
+            case EventType.ESCROW_STATUS_CHANGED if facts["from"] != facts["to"]:
+                yield Entry(moment, str(wording.MEANINGS[State(facts["to"])]), is_state=True)
+            case EventType.TRANSACTION_SEEN:
+                yield Entry(moment, _("The payout was seen on the network."), is_state=False)
+            case EventType.TRANSACTION_CONFIRMED:
+                yield Entry(moment, _("The payout is final."), is_state=True)
+            case EventType.TRANSACTION_VANISHED:
+                gone = _("The payout vanished from the network; it is sent again.")
+                yield Entry(moment, gone, is_state=True)
+
+
+def _sort(row: tuple[str, str, str]) -> tuple[str, str]:
+    """What kind of entry a row makes: neighbours of one kind are told in one line."""
+    kind, at, data = row
+    relayed = kind == EventType.MESSAGE_RELAYED
+    return kind, str(json.loads(data)["kind"]) if relayed else at + data
+
+
+def _said(roles: list[str], did: str) -> str:
+    """Roles come the latest first; they are named in the order in which they spoke."""
+    names = ", ".join(str(wording.ROLES[Role(role)]) for role in reversed(roles))
+    return f"{names}: {wording.KINDS.get(did, did)}"

@@ -1,0 +1,35 @@
+"""Every page's address. None holds a name, an amount or anything else about a person."""
+
+from __future__ import annotations
+
+from allauth.account import views as account_views
+from django.contrib import admin
+from django.urls import include, path
+from django.views.i18n import set_language
+
+from tripartite.coordinator.pages import accounts, desk, entrance, escrows, static_files
+
+urlpatterns = [
+    path("", entrance.home, name="home"),
+    path("language", set_language, name="set_language"),
+    path("static/<path:name>", static_files.serve, name="static"),
+    path("signup", account_views.signup, name="account_signup"),
+    path("login", account_views.login, name="account_login"),
+    path("logout", account_views.logout, name="account_logout"),
+    path("inactive", account_views.account_inactive, name="account_inactive"),
+    path("reauthenticate", account_views.reauthenticate, name="account_reauthenticate"),
+    path("account/password", account_views.password_change, name="account_change_password"),
+    path("second-factor/", include("allauth.mfa.urls")),
+    path("account", accounts.overview, name="account"),
+    path("account/sessions", accounts.end_sessions, name="end_sessions"),
+    path("account/tokens", accounts.tokens, name="tokens"),
+    path("account/tokens/<int:token_id>/revoke", accounts.revoke, name="revoke_token"),
+    path("account/agent", accounts.agent, name="agent"),
+    path("escrows", escrows.listing, name="escrows"),
+    path("escrows/<str:escrow_id>", escrows.show, name="escrow"),
+    path("invitation/<str:escrow_id>", escrows.invitation, name="invitation"),
+    path("propose", escrows.propose, name="propose"),
+    path("disputes", desk.disputes, name="disputes"),
+    path("operation", desk.operation, name="operation"),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,130 @@
+"""What states, steps and events are called on pages: one table each, nothing decided here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from tripartite.domain.lifecycle import State
+from tripartite.domain.parties import Role
+
+Text = str | Promise
+
+ROLES: Final[Mapping[Role, Text]] = {
+    Role.BUYER: _("buyer"),
+    Role.VENDOR: _("vendor"),
+    Role.ARBITER: _("arbiter"),
+}
+
+STATES: Final[Mapping[State, Text]] = {
+    State.CREATED: _("proposed"),
+    State.ACCEPTED: _("accepted"),
+    State.KEYING: _("making the wallet"),
+    State.AWAITING_DEPOSIT: _("waiting for the deposit"),
+    State.FUNDED: _("funded"),
+    State.RELEASING: _("being released"),
+    State.REFUNDING: _("being refunded"),
+    State.SETTLING: _("being settled"),
+    State.DISPUTED: _("in dispute"),
+    State.COMPLETED: _("completed"),
+    State.REFUNDED: _("refunded"),
+    State.SETTLED: _("settled"),
+    State.CANCELLED: _("called off"),
+}
+
+MEANINGS: Final[Mapping[State, Text]] = {
+    State.CREATED: _("Terms are proposed; not everybody has signed them yet."),
+    State.ACCEPTED: _("All three have signed the same terms."),
+    State.KEYING: _("The three agents are making the 2-of-3 wallet."),
+    State.AWAITING_DEPOSIT: _("All three attested the deposit address; the deposit is missing."),
+    State.FUNDED: _("The deposit is there and confirmed; goods can go out."),
+    State.RELEASING: _("The money is on its way to the vendor."),
+    State.REFUNDING: _("The money is on its way back to the buyer."),
+    State.SETTLING: _("An agreed or ruled split is being paid out."),
+    State.DISPUTED: _("Buyer and vendor disagree; the arbiter will rule."),
+    State.COMPLETED: _("The vendor was paid; the transaction is final."),
+    State.REFUNDED: _("The buyer was paid back; the transaction is final."),
+    State.SETTLED: _("The split was paid out; the transaction is final."),
+    State.CANCELLED: _("Called off before any money arrived."),
+}
+
+NEXT: Final[Mapping[State, Text]] = {
+    State.CREATED: _("When all three have signed, their agents make the wallet."),
+    State.ACCEPTED: _("Their agents make the wallet by themselves."),
+    State.KEYING: _("Then the deposit address is shown, and the buyer pays in."),
+    State.AWAITING_DEPOSIT: _(
+        "When the wallets of buyer and vendor have both seen it confirmed, goods can go out."
+    ),
+    State.FUNDED: _("The vendor delivers. The buyer releases, or the two settle or dispute."),
+    State.RELEASING: _("It is final when the transaction has enough confirmations."),
+    State.REFUNDING: _("It is final when the transaction has enough confirmations."),
+    State.SETTLING: _("It is final when the transaction has enough confirmations."),
+    State.DISPUTED: _("The arbiter rules. Until then the two can still settle."),
+    State.COMPLETED: _("Nothing more happens."),
+    State.REFUNDED: _("Nothing more happens."),
+    State.SETTLED: _("Nothing more happens."),
+    State.CANCELLED: _("Nothing more happens. Nobody may pay to its address."),
+}
+
+# What ``protocol.next_step.waiting_on`` can name: what you read, and what the two others read.
+YOUR_TURN: Final[Mapping[str, Text]] = {
+    "accept_terms": _("Read the terms on your agent, then accept or refuse them."),
+    "sign_terms": _("Your agent signs the terms by itself, as soon as it runs."),
+    "key_exchange": _("Your agent makes its part of the wallet by itself, as soon as it runs."),
+    "deposit": _("Pay the deposit. Compare the address with your own agent first."),
+    "release": _("If all is well with what you bought, release the money on your agent."),
+    "rule": _("Read what was said on your agent, then rule."),
+    "export_info": _("Your agent prepares the payout by itself, as soon as it runs."),
+    "build_payout": _("Your agent builds the payout by itself, as soon as it runs."),
+    "cosign_payout": _("Your agent checks and signs the payout, unless it has to ask you first."),
+}
+THEIR_TURN: Final[Mapping[str, Text]] = {
+    "accept_terms": _("read the terms and accept or refuse them"),
+    "sign_terms": _("sign the terms (the agent does it)"),
+    "key_exchange": _("make a part of the wallet (the agent does it)"),
+    "deposit": _("pay the deposit"),
+    "release": _("release the money, if all is well"),
+    "rule": _("rule"),
+    "export_info": _("prepare the payout (the agent does it)"),
+    "build_payout": _("build the payout (the agent does it)"),
+    "cosign_payout": _("check and sign the payout (the agent does it)"),
+}
+
+# Kinds of signed messages, as the timeline tells them.
+KINDS: Final[Mapping[str, Text]] = {
+    "propose": _("proposed the terms"),
+    "accept": _("accepted the terms"),
+    "sign_terms": _("signed the contract"),
+    "key_exchange": _("took part in making the wallet"),
+    "attest": _("attested the deposit address"),
+    "key_exchange_restart": _("had the wallet made anew"),
+    "deposit_report": _("reported what is in the wallet"),
+    "release": _("released the money"),
+    "refund": _("gave the money back"),
+    "settlement_offer": _("offered a split"),
+    "settlement_accept": _("agreed to a split"),
+    "dispute": _("opened a dispute"),
+    "statement": _("made a statement"),
+    "evidence": _("showed evidence"),
+    "ruling": _("ruled"),
+    "payout_info": _("prepared the payout"),
+    "payout_txset": _("built and signed the payout"),
+    "payout_broadcast": _("sent the payout to the network"),
+    "payout_restart": _("had the payout built anew"),
+    "payout_seen": _("reported a payout"),
+    "cancel": _("called the escrow off"),
+}
+
+# What a party can do on its own agent, by the verb of ``domain.lifecycle``.
+VERBS: Final[Mapping[str, Text]] = {
+    "release": _("Release to the vendor"),
+    "refund": _("Give the money back"),
+    "settle": _("Offer a split"),
+    "agree": _("Agree to the split on offer"),
+    "dispute": _("Open a dispute"),
+    "rule": _("Rule"),
+    "cancel": _("Call it off"),
+}
