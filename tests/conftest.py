@@ -1,4 +1,4 @@
-"""One devnet for everything that needs real daemons: stories and pages alike."""
+"""One devnet for all stories on real daemons, of functional tests and of liars."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from tripartite.devnet.network import Devnet
+from tripartite.devnet.network import Devnet
 
 
 @pytest.fixture(scope="session")
 def devnet(request: pytest.FixtureRequest) -> Iterator[Devnet]:
     """Started when the first story asks for it. Its directory stays only if a test failed."""
-    from tripartite.devnet.network import Devnet  # noqa: PLC0415 — unit tests do without daemons
-
     failed_before = request.session.testsfailed
     directory = Path(tempfile.mkdtemp(prefix="tripartite-stories-"))
     running = Devnet.start(directory)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, cast
 
@@ -209,7 +209,7 @@ class Reception:
             asked,
             Question(
                 title=_TITLES[verb],
-                consent=choice.consent,
+                consent=_naming(choice.consent, parts),
                 rows=choice.rows,
                 store=store,
                 leads_to=f"/escrow/{choice.case.escrow_id}",
@@ -320,6 +320,16 @@ class Reception:
             place.mkdir(mode=0o700)
             (place / clean_name(upload.name)).write_bytes(upload.data)
         return directory
+
+
+def _naming(asked: consent.Consent, parts: Sequence[Part]) -> consent.Consent:
+    """The question with the files that go along, unless it names them itself."""
+    named = {value for _, value in asked.facts}
+    files = {part.sha256: part.name for part in parts}
+    rows = [(name, f"SHA-256 {sha256}") for sha256, name in files.items()]
+    if any(sha256 in value for sha256 in files for value in named):
+        return asked
+    return replace(asked, facts=(*asked.facts, *rows))
 
 
 def _in(directory: str) -> list[Path]:

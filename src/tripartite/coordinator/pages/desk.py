@@ -5,21 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 
+from django import forms
+from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count, Max, Q
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST, require_safe
 
 from tripartite.coordinator.accounts.models import Account
+from tripartite.coordinator.accounts.tokens import Caller
+from tripartite.coordinator.escrows.errors import EscrowUnknown
 from tripartite.coordinator.escrows.models import Escrow
 from tripartite.coordinator.escrows.storage import record_of
+from tripartite.coordinator.ops.health import checks
 from tripartite.coordinator.pages import wording
 from tripartite.coordinator.pages.reader import account_of
 from tripartite.coordinator.pages.sight import due_at, turn_of
+from tripartite.coordinator.recovery import actions, cases
+from tripartite.coordinator.recovery.actions import Kind
+from tripartite.coordinator.recovery.reading import LONGEST, SHORTEST
 from tripartite.coordinator.storing import now
-from tripartite.coordinator.watch.node import latest_sighting
+from tripartite.coordinator.watch.node import OwnNode, latest_sighting
 from tripartite.domain.deadlines import hours_stuck
+from tripartite.domain.errors import TripartiteError
 from tripartite.domain.lifecycle import State
 from tripartite.domain.money import format_xmr
 from tripartite.domain.parties import Role
@@ -73,12 +85,68 @@ def operation(request: HttpRequest) -> HttpResponse:
         {
             "here": "operation",
             "node": latest_sighting(),
+            "checks": checks(),
+            "cases": cases.cases(offset=0, limit=1).total,
             "states": [(wording.STATES[state], by_state.get(state.value, 0)) for state in State],
             "accounts": Account.objects.count(),
             "arbiters": Account.objects.filter(is_arbiter=True).order_by("name"),
             "admins": Account.objects.filter(is_staff=True).order_by("name"),
         },
     )
+
+
+class Act(forms.Form):
+    """What to do about a case, and why: the notes stay on record, and the parties are told."""
+
+    action = forms.ChoiceField(choices=wording.ACTS.items(), label=gettext_lazy("What to do"))
+    admin_notes = forms.CharField(
+        min_length=SHORTEST,
+        max_length=LONGEST,
+        widget=forms.Textarea,
+        label=gettext_lazy("Why"),
+        help_text=gettext_lazy("10 to 1,000 characters. They stay on record."),
+    )
+
+
+@require_safe
+@admins_only
+def recovery(request: HttpRequest) -> HttpResponse:
+    """Every escrow that needs a person: recovery cases and disputes, the oldest first."""
+    found = cases.cases(offset=0, limit=cases.PAGE)
+    context = {"here": "recovery", "cases": found.cases, "total": found.total, "form": Act()}
+    return render(request, "desk/recovery.html", context)
+
+
+@require_POST
+@login_required
+def act(request: HttpRequest, escrow_id: str) -> HttpResponse:
+    """Do something about a case. Nothing of it moves money."""
+    account = account_of(request)
+    if not account.is_staff:
+        raise Http404
+    form = Act(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Say why, in 10 to 1,000 characters."))
+        return redirect("recovery")
+    own = OwnNode.of(settings.COORDINATOR)
+    caller = Caller(account.pk, account.name, is_admin=True, token_id=0)
+    try:
+        kind = Kind(form.cleaned_data["action"])
+        actions.take(
+            actions.Wish(caller, escrow_id, kind, form.cleaned_data["admin_notes"]),
+            own=own,
+            investigated=settings.COORDINATOR.investigated,
+            remember=lambda _: None,
+        )
+    except EscrowUnknown as error:
+        raise Http404 from error
+    except TripartiteError as error:
+        messages.error(request, f"{error.title()} {error.detail}")
+    else:
+        messages.success(request, _("It is on record, and the parties are told."))
+    finally:
+        own.close()
+    return redirect("recovery")
 
 
 def _dispute(row: Escrow) -> dict[str, object]:

@@ -22,6 +22,7 @@ from tripartite.coordinator.events.log import EventType
 from tripartite.coordinator.events.models import Event as LoggedEvent
 from tripartite.coordinator.pages import wording
 from tripartite.coordinator.pages.wording import Text
+from tripartite.coordinator.presence.models import AgentPresence
 from tripartite.coordinator.relay.models import Message
 from tripartite.coordinator.watch.models import PayoutSighting
 from tripartite.domain.deadlines import Durations
@@ -58,13 +59,14 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class PartyShown:
-    """Who holds a role, and when their agent was heard last."""
+    """Who holds a role, and when their agent was heard last. ``online`` is None if it never said."""
 
     role: Role
     name: Text
     account: str
     fingerprint: str
     heard_at: datetime | None
+    online: bool | None
     is_you: bool
 
 
@@ -233,6 +235,10 @@ def _parties(
         .annotate(at=Max("received_at"))
         .values_list("role", "at")
     )
+    accounts = [one.account_id for one in people.values()]
+    online = dict(
+        AgentPresence.objects.filter(account_id__in=accounts).values_list("account_id", "online")
+    )
     return tuple(
         PartyShown(
             role=role,
@@ -240,6 +246,7 @@ def _parties(
             account=people[role].account.name,
             fingerprint=people[role].fingerprint,
             heard_at=heard.get(role.value),
+            online=online.get(people[role].account_id),
             is_you=role is own,
         )
         for role in Role

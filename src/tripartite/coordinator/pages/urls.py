@@ -31,5 +31,7 @@ urlpatterns = [
     path("propose", escrows.propose, name="propose"),
     path("disputes", desk.disputes, name="disputes"),
     path("operation", desk.operation, name="operation"),
+    path("recovery", desk.recovery, name="recovery"),
+    path("recovery/<str:escrow_id>", desk.act, name="recovery_act"),
     path("admin/", admin.site.urls),
 ]

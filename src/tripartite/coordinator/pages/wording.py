@@ -128,3 +128,11 @@ VERBS: Final[Mapping[str, Text]] = {
     "rule": _("Rule"),
     "cancel": _("Call it off"),
 }
+
+# What an admin can do about a case, by ``recovery.actions.Kind``.
+ACTS: Final[Mapping[str, Text]] = {
+    "retry_transaction": _("Try again: chain, network and agents are asked"),
+    "contact_arbiter": _("Call the arbiter"),
+    "mark_investigated": _("Note that somebody looks at it; no alarm for a while"),
+    "escalate_governance": _("Ask a panel of arbiters for a recommendation"),
+}
