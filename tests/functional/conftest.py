@@ -1,12 +1,9 @@
-"""One devnet for all stories. A story fails, too, if any log shows a crash or an uncaught error."""
+"""The markets of the stories. A story fails, too, if a log shows a crash or an uncaught error."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
@@ -19,24 +16,6 @@ from tripartite.domain.parties import Role
 
 # Names under .onion are in no directory of names (RFC 7686): only the proxies can look them up.
 DISTANT_NAME = "a-market-known-to-the-proxies-alone.onion"
-
-
-@pytest.fixture(scope="session")
-def devnet(request: pytest.FixtureRequest) -> Iterator[Devnet]:
-    """Started when the first story asks for it. Its directory stays only if a test failed."""
-    failed_before = request.session.testsfailed
-    directory = Path(tempfile.mkdtemp(prefix="tripartite-stories-"))
-    running = Devnet.start(directory)
-    try:
-        yield running
-    finally:
-        running.stop()
-        troubles = running.troubles()
-        if troubles or request.session.testsfailed > failed_before:
-            print(f"\nthe logs of the failed stories are in {directory}")  # noqa: T201 — for people
-        else:
-            shutil.rmtree(directory)
-    assert troubles == []
 
 
 @pytest.fixture

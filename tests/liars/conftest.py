@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.functional.conftest import devnet
 from tests.functional.kit.market import Market
 from tests.liars.court import Court
+from tests.liars.docket import Docket
 from tests.liars.lies import MARK, write_book
 from tests.liars.postman import Postman, postman
 from tripartite.devnet.community import Community
 from tripartite.devnet.deals import Deal
 from tripartite.devnet.network import Devnet
+from tripartite.devnet.party import Party
+from tripartite.domain.lifecycle import State
 
 # Names under .onion are in no directory of names (RFC 7686): only the postman can look it up.
 LYING_NAME = "a-coordinator-that-lies.onion"
-
-__all__ = ["devnet"]  # the fixture of the other stories, for these too
 
 _told = pytest.StashKey[list[dict[str, object]]]()
 
@@ -54,24 +55,34 @@ def between() -> Iterator[Postman]:
 @pytest.fixture(scope="session")
 def lied_to(devnet: Devnet, between: Postman) -> Iterator[Community]:
     """Three honest agents whose coordinator can't be trusted."""
+    # Who trades elsewhere on this devnet sleeps meanwhile, until a market there wakes them.
+    for party in devnet.community.parties.values():
+        if party.pid is not None:
+            party.pause()
     community = devnet.another_community("liars", public_name=LYING_NAME, proxies=between.proxies)
     yield community
     # The postman goes away now; agents and coordinator with him.
-    for party in community.parties.values():
-        party.stop()
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(Party.stop, community.parties.values()))
     community.coordinator.stop()
 
 
 @pytest.fixture(scope="session")
-def open_deal(devnet: Devnet, lied_to: Community) -> Deal:
-    """One that has an address, and no money until a story hides that it has some."""
-    return Market(devnet, lied_to).keyed_deal()
+def docket(devnet: Devnet, lied_to: Community) -> Docket:
+    """The escrows that are lied about, one story after another."""
+    return Docket(Market(devnet, lied_to))
 
 
-@pytest.fixture(scope="session")
-def funded(devnet: Devnet, lied_to: Community) -> Deal:
-    """One with money in it: the coordinator is stolen, then lies about it. Paid out at the end."""
-    return Market(devnet, lied_to).funded_deal()
+@pytest.fixture
+def keyed(docket: Docket) -> Deal:
+    """It has an address, and no money until a story hides that it has some."""
+    return docket.at(State.AWAITING_DEPOSIT)
+
+
+@pytest.fixture
+def funded(docket: Docket) -> Deal:
+    """It has money in it."""
+    return docket.at(State.FUNDED)
 
 
 @pytest.fixture
