@@ -204,6 +204,11 @@ class EvilAgent(Agent):
         assert payout is not None
         return payout.attempt
 
+    def has_sent_payout(self, deal: Deal) -> bool:
+        """Whether it has built one in the present attempt, and said so."""
+        payout = self._case(deal).record.payout
+        return payout is not None and (PAYOUT_TXSET_ROUND, payout.builder) in payout.said
+
     def contradicts(self, deal: Deal) -> str:
         """Another payout in a round that has one, truly signed; nobody has heard it."""
         case, attempt = self._case(deal), self.payout_attempt(deal)
