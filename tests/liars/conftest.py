@@ -10,7 +10,7 @@ import pytest
 from tests.functional.kit.market import Market
 from tests.liars.court import Court
 from tests.liars.docket import Docket
-from tests.liars.lies import MARK, write_book
+from tests.liars.lies import MARK, Book
 from tests.liars.postman import Postman, postman
 from tripartite.devnet.community import Community
 from tripartite.devnet.deals import Deal
@@ -21,11 +21,12 @@ from tripartite.domain.lifecycle import State
 # Names under .onion are in no directory of names (RFC 7686): only the postman can look it up.
 LYING_NAME = "a-coordinator-that-lies.onion"
 
-_told = pytest.StashKey[list[dict[str, object]]]()
-
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{MARK}(name, by, answer): a story that tells this lie")
+    # Stories may be spread over processes (pytest-xdist); the one that reports keeps the book.
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Book(config.rootpath / "build" / "lies.json"))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -36,13 +37,8 @@ def pytest_runtest_makereport(
     mark = item.get_closest_marker(MARK)
     if mark is not None and report.when == "call":
         entry = {**mark.kwargs, "story": item.nodeid, "refused": report.passed}
-        item.config.stash.setdefault(_told, []).append(entry)
+        report.user_properties.append((MARK, entry))
     return report  # type: ignore[return-value]  # as pluggy wants it of a wrapper
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    told = session.config.stash.get(_told, [])
-    write_book(session.config.rootpath / "build" / "lies.json", told)
 
 
 @pytest.fixture(scope="session")

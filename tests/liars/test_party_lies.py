@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.functional.kit.pen import post
+from tests.liars import tricks
 from tests.liars.court import Court, frozen, shown_state
 from tests.liars.docket import Docket
 from tests.liars.evil import Bench, Build, EvilAgent, evil_agent
@@ -20,7 +21,6 @@ from tripartite.devnet.network import Devnet
 from tripartite.domain.lifecycle import State
 from tripartite.domain.money import ATOMIC
 from tripartite.domain.parties import Role
-from tripartite.domain.settlement import Recipient
 from tripartite.protocol.envelope import Kind, read_envelope
 
 PARTY = "party"
@@ -163,104 +163,15 @@ def releasing(docket: Docket, evil: EvilAgent) -> Deal:
     """Paid too much, in two outputs: the vendor is due the price, the buyer what is left."""
     deal = docket.at(State.AWAITING_DEPOSIT)
     deal.fund(deal.amount // 2, deal.amount - deal.amount // 2 + SURPLUS)
-    evil.wallets.build_trick = _garbage
+    evil.wallets.build_trick = tricks.garbage
     deal.buyer.release()
     deal.until(lambda: deal.state is State.RELEASING)
     return deal
 
 
-def _of(bench: Bench, recipient: Recipient) -> str:
-    return bench.plan.addresses[recipient]
-
-
-def _part(bench: Bench) -> int:
-    return bench.balance // 10
-
-
-def _garbage(_: Bench) -> str:
-    return secrets.token_hex(300)
-
-
-def _as_agreed(bench: Bench) -> str:
-    return bench.transfer(lambda fee: list(bench.due(fee).items()))
-
-
-def _another_recipient(bench: Bench, stranger: str) -> str:
-    return bench.transfer(lambda fee: [(stranger, bench.balance - fee)])
-
-
-def _extra_recipient(bench: Bench, stranger: str) -> str:
-    vendor, part = _of(bench, Recipient.VENDOR), _part(bench)
-    return bench.transfer(
-        lambda fee: [*{**bench.due(fee), vendor: bench.due(fee)[vendor] - part}.items(), (stranger, part)]
-    )  # fmt: skip
-
-
-def _short_amount(bench: Bench, _: str) -> str:
-    buyer, vendor = _of(bench, Recipient.BUYER), _of(bench, Recipient.VENDOR)
-    part = _part(bench)
-    return bench.transfer(
-        lambda fee: [
-            (vendor, bench.due(fee)[vendor] - part),
-            (buyer, bench.due(fee)[buyer] + part),
-        ]
-    )
-
-
-def _excessive_fee(bench: Bench, _: str) -> str:
-    return bench.transfer(lambda fee: list(bench.due(fee).items()), priority=4)
-
-
-def _unlock_time(bench: Bench, _: str) -> str:
-    return bench.transfer(lambda fee: list(bench.due(fee).items()), unlock_time=1_000_000)
-
-
-def _hidden_change(bench: Bench, _: str) -> str:
-    vendor, part = _of(bench, Recipient.VENDOR), _part(bench)
-    due = bench.due(bench.fee)
-    return bench.once(list({**due, vendor: due[vendor] - part}.items())).txset
-
-
-def _one_output_only(bench: Bench, _: str) -> str:
-    first = min(bench.slot.rpc.incoming_transfers(), key=lambda one: one.amount)
-    return bench.call(
-        "sweep_single",
-        address=_of(bench, Recipient.VENDOR),
-        key_image=first.key_image,
-        priority=2,
-        do_not_relay=True,
-    )
-
-
-def _two_transactions(bench: Bench, _: str) -> str:
-    # A transaction has at most 16 outputs, so the wallet makes two. Either deposit pays for fifteen,
-    # so the first transaction leaves one of them to the second.
-    smallest = min(one.amount for one in bench.slot.rpc.incoming_transfers())
-    to, part = _of(bench, Recipient.VENDOR), smallest // 18
-    return bench.call(
-        "transfer_split",
-        destinations=[{"address": to, "amount": part} for _ in range(20)],
-        account_index=0,
-        priority=2,
-        do_not_relay=True,
-    )
-
-
-def _vendor_twice(bench: Bench) -> str:
-    vendor, part = _of(bench, Recipient.VENDOR), _part(bench)
-    return bench.transfer(
-        lambda fee: [*{**bench.due(fee), vendor: bench.due(fee)[vendor] - part}.items(), (vendor, part)]
-    )  # fmt: skip
-
-
-def _nothing_for_the_vendor(bench: Bench, _: str) -> str:
-    buyer = _of(bench, Recipient.BUYER)
-    return bench.transfer(lambda fee: [(buyer, bench.balance - fee)])
-
-
 @lie("sends-garbage-for-a-payout", by=PARTY, answer="bad_txset")
 def test_garbage_is_no_payout(court: Court, evil: EvilAgent, releasing: Deal) -> None:
-    _build(court, evil, releasing, _garbage)
+    _build(court, evil, releasing, tricks.garbage)
     court.judges(releasing, VENDOR)
 
 
@@ -284,8 +195,8 @@ def test_a_payout_of_an_earlier_round_is_not_signed(
     kept: list[str] = []
 
     def keep(bench: Bench) -> str:
-        kept.append(_as_agreed(bench))
-        return _garbage(bench)
+        kept.append(tricks.as_agreed(bench))
+        return tricks.garbage(bench)
 
     _build(court, evil, releasing, keep)
     releasing.until(lambda: bool(kept), what="a payout was built and kept")
@@ -300,26 +211,26 @@ def test_multisig_data_that_are_garbage_sign_nothing(
     """The payout pays the right people; the vendor can't tell which outputs it could spend."""
     evil.wallets.export_trick = lambda _: "4d6f6e65726f" * 40
 
-    _build(court, evil, releasing, _as_agreed)
+    _build(court, evil, releasing, tricks.as_agreed)
     court.judges(releasing, VENDOR)
 
     # In this order: no round may become honest by accident.
-    evil.wallets.build_trick = _garbage
+    evil.wallets.build_trick = tricks.garbage
     evil.wallets.export_trick = None
 
 
 @pytest.mark.parametrize(
     "trick",
     [
-        pytest.param(_one_output_only, marks=lie("spends-less-than-the-whole-balance", by=PARTY, answer="payout_balance_differs")),
-        pytest.param(_excessive_fee, marks=lie("pays-an-excessive-fee", by=PARTY, answer="payout_fee_too_high")),
-        pytest.param(_another_recipient, marks=lie("pays-another-recipient", by=PARTY, answer="payout_stranger_paid")),
-        pytest.param(_extra_recipient, marks=lie("pays-an-extra-recipient", by=PARTY, answer="payout_stranger_paid")),
-        pytest.param(_short_amount, marks=lie("pays-a-short-amount", by=PARTY, answer="payout_amount_wrong")),
-        pytest.param(_nothing_for_the_vendor, marks=lie("leaves-a-recipient-out", by=PARTY, answer="payout_recipient_missing")),
-        pytest.param(_unlock_time, marks=lie("locks-what-it-pays", by=PARTY, answer="payout_locked")),
-        pytest.param(_hidden_change, marks=lie("hides-change", by=PARTY, answer="payout_change_kept")),
-        pytest.param(_two_transactions, marks=lie("makes-two-transactions", by=PARTY, answer="payout_not_one_transaction")),
+        pytest.param(tricks.one_output_only, marks=lie("spends-less-than-the-whole-balance", by=PARTY, answer="payout_balance_differs")),
+        pytest.param(tricks.excessive_fee, marks=lie("pays-an-excessive-fee", by=PARTY, answer="payout_fee_too_high")),
+        pytest.param(tricks.another_recipient, marks=lie("pays-another-recipient", by=PARTY, answer="payout_stranger_paid")),
+        pytest.param(tricks.extra_recipient, marks=lie("pays-an-extra-recipient", by=PARTY, answer="payout_stranger_paid")),
+        pytest.param(tricks.short_amount, marks=lie("pays-a-short-amount", by=PARTY, answer="payout_amount_wrong")),
+        pytest.param(tricks.nothing_for_the_vendor, marks=lie("leaves-a-recipient-out", by=PARTY, answer="payout_recipient_missing")),
+        pytest.param(tricks.unlock_time, marks=lie("locks-what-it-pays", by=PARTY, answer="payout_locked")),
+        pytest.param(tricks.hidden_change, marks=lie("hides-change", by=PARTY, answer="payout_change_kept")),
+        pytest.param(tricks.two_transactions, marks=lie("makes-two-transactions", by=PARTY, answer="payout_not_one_transaction")),
     ],
 )  # fmt: skip
 def test_a_payout_that_was_not_agreed_is_not_signed(
@@ -342,7 +253,7 @@ def test_of_two_payouts_in_one_round_the_second_is_refused_by_everybody(
 
     def first(bench: Bench) -> str:
         said.append("first")
-        return _garbage(bench)
+        return tricks.garbage(bench)
 
     _build(court, evil, releasing, first)
     releasing.until(
@@ -359,7 +270,7 @@ def test_after_all_these_lies_everybody_gets_what_was_agreed(
     court: Court, evil: EvilAgent, releasing: Deal
 ) -> None:
     """Even if the builder pays a share in two outputs: a wallet describes, and gets, their sum."""
-    _build(court, evil, releasing, _vendor_twice)
+    _build(court, evil, releasing, tricks.vendor_twice)
     releasing.finish()
 
     assert releasing.received(VENDOR) == releasing.amount - releasing.payout_fee()
