@@ -23,7 +23,7 @@ check: setup ## formatting, lint, types, import contracts, generated docs, lock 
 	$(BIN)/python scripts/generate_docs.py --check
 	$(BIN)/python scripts/check_locks.py
 
-test: setup ## all tests, on two cores, the cheap ones first
+test: setup ## all tests, on two cores, the cheap ones first; writes build/lies.json
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 demo: setup ## one escrow on a regtest network; ARGS=--keep leaves one to click through
@@ -38,7 +38,7 @@ bench: setup ## our figures beside those of the bare calls; writes a JSON each i
 	$(BIN)/python -m benchmarks.deadlines
 	$(BIN)/python -m benchmarks.scraping
 
-lies: setup ## tell every lie of the threat model to real agents; writes build/lies.json
+lies: setup ## only the lies of the threat model, told to real agents; writes build/lies.json
 	$(BIN)/python -m pytest tests/liars
 
 faults: setup ## kill each process at each step of an escrow (hours); writes build/faults.json

@@ -1,4 +1,4 @@
-"""One devnet for all stories. A story fails, too, if any log shows a crash or an uncaught error."""
+"""The markets of the stories. A story fails, too, if a log shows a crash or an uncaught error."""
 
 from __future__ import annotations
 

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.functional.kit.market import Market
 from tests.liars.court import Court
-from tests.liars.lies import MARK, write_book
+from tests.liars.docket import Docket
+from tests.liars.lies import MARK, Book
 from tests.liars.postman import Postman, postman
 from tripartite.devnet.community import Community
 from tripartite.devnet.deals import Deal
 from tripartite.devnet.network import Devnet
+from tripartite.devnet.party import Party
+from tripartite.domain.lifecycle import State
 
 # Names under .onion are in no directory of names (RFC 7686): only the postman can look it up.
 LYING_NAME = "a-coordinator-that-lies.onion"
 
 
-_told = pytest.StashKey[list[dict[str, object]]]()
-
-
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{MARK}(name, by, answer): a story that tells this lie")
+    # Stories may be spread over processes (pytest-xdist); the one that reports keeps the book.
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Book(config.rootpath / "build" / "lies.json"))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -33,13 +37,8 @@ def pytest_runtest_makereport(
     mark = item.get_closest_marker(MARK)
     if mark is not None and report.when == "call":
         entry = {**mark.kwargs, "story": item.nodeid, "refused": report.passed}
-        item.config.stash.setdefault(_told, []).append(entry)
+        report.user_properties.append((MARK, entry))
     return report  # type: ignore[return-value]  # as pluggy wants it of a wrapper
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    told = session.config.stash.get(_told, [])
-    write_book(session.config.rootpath / "build" / "lies.json", told)
 
 
 @pytest.fixture(scope="session")
@@ -52,24 +51,34 @@ def between() -> Iterator[Postman]:
 @pytest.fixture(scope="session")
 def lied_to(devnet: Devnet, between: Postman) -> Iterator[Community]:
     """Three honest agents whose coordinator can't be trusted."""
+    # Who trades elsewhere on this devnet sleeps meanwhile, until a market there wakes them.
+    for party in devnet.community.parties.values():
+        if party.pid is not None:
+            party.pause()
     community = devnet.another_community("liars", public_name=LYING_NAME, proxies=between.proxies)
     yield community
     # The postman goes away now; agents and coordinator with him.
-    for party in community.parties.values():
-        party.stop()
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(Party.stop, community.parties.values()))
     community.coordinator.stop()
 
 
 @pytest.fixture(scope="session")
-def open_deal(devnet: Devnet, lied_to: Community) -> Deal:
-    """One that has an address, and no money until a story hides that it has some."""
-    return Market(devnet, lied_to).keyed_deal()
+def docket(devnet: Devnet, lied_to: Community) -> Docket:
+    """The escrows that are lied about, one story after another."""
+    return Docket(Market(devnet, lied_to))
 
 
-@pytest.fixture(scope="session")
-def funded(devnet: Devnet, lied_to: Community) -> Deal:
-    """One with money in it: the coordinator is stolen, then lies about it. Paid out at the end."""
-    return Market(devnet, lied_to).funded_deal()
+@pytest.fixture
+def keyed(docket: Docket) -> Deal:
+    """It has an address, and no money until a story hides that it has some."""
+    return docket.at(State.AWAITING_DEPOSIT)
+
+
+@pytest.fixture
+def funded(docket: Docket) -> Deal:
+    """It has money in it."""
+    return docket.at(State.FUNDED)
 
 
 @pytest.fixture

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, field
+from typing import Final, cast
 
 from tests.functional.kit.market import Market
 from tests.functional.kit.pen import Pen
 from tests.liars.postman import Mail, Postman
 from tripartite.agent.home import look_into
+from tripartite.agent.journal import Alarm
 from tripartite.devnet.deals import Deal
+from tripartite.domain.lifecycle import State
 from tripartite.domain.parties import Role
 from tripartite.protocol.canonical import Json
-from tripartite.protocol.envelope import Kind
+from tripartite.protocol.envelope import Kind, Message, write_envelope
 from tripartite.protocol.identity import Identity
+
+_ALL: Final = 100_000
+"""More alarms than all stories together raise."""
 
 
 @dataclass
@@ -24,7 +29,11 @@ class Court:
     market: Market
     postman: Postman
     answer: str
-    _heard: int = 0
+    _heard: dict[Role, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Escrows serve several stories: what was answered before is no answer now."""
+        self.listen()
 
     def forged(
         self, deal: Deal, role: Role, kind: Kind, body: Mapping[str, Json], **changes: object
@@ -50,47 +59,41 @@ class Court:
         )
         return _position(deal, role)
 
-    def refuses(self, deal: Deal, role: Role) -> None:
-        """Wait until this party's agent has frozen the deal, and says why by the right code."""
+    def refuses(self, deal: Deal, *roles: Role) -> None:
+        """Wait until one of these parties' agents has frozen the deal, and says why."""
         deal.until(
-            lambda: frozen(deal, role) is not None,
-            what=f"the {role.value}'s agent freezes: {self.answer}",
+            lambda: any(frozen(deal, role) is not None for role in roles),
+            what=f"an agent freezes: {self.answer}",
         )
-        assert frozen(deal, role) == self.answer
-        assert self.answer in deal.seats[role].alarms()
+        assert self.answer in {frozen(deal, role) for role in roles}
+        assert any(self.answer in self.fresh_alarms(deal, role) for role in roles)
 
-    def alarms(self, deal: Deal, role: Role) -> None:
-        """Wait until this party's agent says why it won't do something, and goes on otherwise."""
+    def alarms(self, deal: Deal, *roles: Role) -> None:
+        """Wait until one of these agents says why it won't do something, and goes on otherwise."""
         deal.until(
-            lambda: self.answer in deal.seats[role].alarms(),
+            lambda: any(self.answer in self.fresh_alarms(deal, role) for role in roles),
+            what=f"an agent says {self.answer}",
+        )
+        assert not any(frozen(deal, role) for role in roles)
+
+    def judges(self, deal: Deal, role: Role) -> None:
+        """Wait until this party's agent has judged a payout: it gives the answer, and no signature."""
+        deal.until(
+            lambda: deal.is_broadcast() or self.answer in self.fresh_alarms(deal, role),
             what=f"the {role.value}'s agent says {self.answer}",
         )
-        assert frozen(deal, role) is None
+        assert not deal.is_broadcast(), "it was signed"
 
-    def count(self, deal: Deal, role: Role) -> None:
-        """Remember how often this party's agent gave the answer before."""
-        self._heard = deal.seats[role].alarms().count(self.answer)
+    def listen(self) -> None:
+        """Only what the agents say from now on is an answer."""
+        self._heard = {role: len(_alarms(self.market, role)) for role in Role}
 
-    def answers(self, deal: Deal, role: Role) -> None:
-        """Wait until it gives the answer once more, whether it froze the deal or goes on."""
-        deal.until(
-            lambda: deal.seats[role].alarms().count(self.answer) > self._heard,
-            what=f"the {role.value}'s agent says {self.answer}",
-        )
-
-    def alarms_one_of(self, deal: Deal, *roles: Role) -> None:
-        """Wait until one of these agents says why; the others may have heard it from that one."""
-        deal.until(
-            lambda: any(self.answer in deal.seats[role].alarms() for role in roles),
-            what=f"somebody says {self.answer}",
-        )
-
-    def refuses_one_of(self, deal: Deal, *roles: Role) -> None:
-        """Wait until one of these agents has frozen the deal by the right code."""
-        deal.until(
-            lambda: self.answer in {frozen(deal, role) for role in roles},
-            what=f"somebody freezes: {self.answer}",
-        )
+    def fresh_alarms(self, deal: Deal, role: Role) -> list[str]:
+        """What this party's agent has refused to believe since the court listens."""
+        said = _alarms(self.market, role)
+        # The newest come first.
+        fresh = said[: len(said) - self._heard[role]]
+        return [one.code for one in fresh if one.escrow_id == deal.escrow_id]
 
     def resume(self, deal: Deal, role: Role) -> None:
         """This party has looked, and goes on."""
@@ -113,3 +116,37 @@ def _position(deal: Deal, role: Role) -> int:
         return 0 if case is None else case.position
     finally:
         journal.close()
+
+
+def _alarms(market: Market, role: Role) -> list[Alarm]:
+    journal = look_into(market.community[role].home)
+    try:
+        return journal.alarms(limit=_ALL)
+    finally:
+        journal.close()
+
+
+def shown_state(deal: Deal, role: Role) -> State:
+    """Where this party's own agent says that the deal stands."""
+    return State(str(deal.seats[role].status()["state"]))
+
+
+def changed(item: Mail, message: Message, **body: Json) -> Mail:
+    """The same message with another content, signed by somebody else."""
+    if message.kind is Kind.PROPOSE:
+        terms = message.body["terms"]
+        assert isinstance(terms, dict)
+        body = {"terms": {**terms, **body}}
+    text = write_envelope(
+        Identity.generate(),
+        escrow_id=message.escrow_id,
+        contract_id=message.contract_id,
+        role=message.role,
+        kind=message.kind,
+        seq=message.seq,
+        prev=message.prev,
+        body={**message.body, **body},
+        attempt=message.attempt,
+        round_=message.round,
+    )
+    return Mail(item.escrow_id, item.position, text)

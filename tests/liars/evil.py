@@ -8,12 +8,13 @@ agents see what a thief with one of the three keys could really send them.
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import cast
 
-from tripartite.agent.desk import Pace
+from tripartite.agent.desk import Desk, Pace
 from tripartite.agent.engine import Engine
 from tripartite.agent.home import open_home
 from tripartite.agent.journal import StoredCase
@@ -22,7 +23,7 @@ from tripartite.agent.party import RunOptions
 from tripartite.agent.payouts import PRIORITY, PayoutPlan, expected
 from tripartite.agent.ports import Wallets
 from tripartite.agent.reconciling import Reconciler
-from tripartite.agent.speaking import Refusal, Say, Speaker
+from tripartite.agent.speaking import Say
 from tripartite.agent.wallets import signing
 from tripartite.agent.wallets.pool import WalletPool
 from tripartite.agent.wallets.records import BuiltPayout, Node, SignedPayout, WalletRef
@@ -97,7 +98,7 @@ Build = Callable[[Bench], str]
 Cosign = Callable[[str], SignedPayout]
 """From the set that came to what is said to have become of it."""
 Twist = Callable[[str], str]
-"""From a true key exchange message to another."""
+"""From what a wallet truly gave for the others to another text."""
 
 
 class EvilWallets:
@@ -107,6 +108,7 @@ class EvilWallets:
         self._pool = pool
         self.build_trick: Build | None = None
         self.cosign_trick: Cosign | None = None
+        self.export_trick: Twist | None = None
         self.twists: dict[str, Twist] = {}
         self.last_words: dict[str, str] = {}
 
@@ -137,6 +139,10 @@ class EvilWallets:
         on_signed(claimed)
         return claimed
 
+    def export_info(self, ref: WalletRef) -> str:
+        info = self._pool.export_info(ref)
+        return info if self.export_trick is None else self.export_trick(info)
+
     def resubmit(self, ref: WalletRef, signed_txset: str) -> str:
         return "" if self.cosign_trick is not None else self._pool.resubmit(ref, signed_txset)
 
@@ -149,51 +155,59 @@ class EvilWallets:
     def exchange(self, ref: WalletRef, infos: tuple[str, str]) -> str:
         return self._twisted("exchange", self._pool.exchange(ref, infos))
 
-    def finish(self, ref: WalletRef, infos: tuple[str, str]) -> str:
-        return self._twisted("finish", self._pool.finish(ref, infos))
-
     def _twisted(self, step: str, words: str) -> str:
         self.last_words[step] = words
         twist = self.twists.pop(step, None)
         return words if twist is None else twist(words)
 
 
+class OneTongue(Reconciler):
+    """What a story has it say out of turn waits until it has said what it was about to say."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self.turn = threading.Lock()
+
+    def reconcile(self, escrow_id: str) -> float | None:
+        with self.turn:
+            return super().reconcile(escrow_id)
+
+
 class EvilAgent(Agent):
     """A whole agent around the evil wallets."""
 
     wallets: EvilWallets
+    tongue: OneTongue
 
     def _make_engine(self, pool: WalletPool, node: Monerod, client: object) -> Engine:
         honest = super()._make_engine(pool, node, client)  # type: ignore[arg-type]  # passed through
         self.wallets = EvilWallets(pool)
         # What it doesn't lie about, the pool answers.
         desk = replace(honest.desk, wallets=cast("Wallets", self.wallets))
-        return Engine(desk, Reconciler(desk), honest.scheduler, honest.preparing)
+        self.tongue = OneTongue(desk)
+        return Engine(desk, self.tongue, honest.scheduler, honest.preparing)
 
-    @property
-    def _speaker(self) -> Speaker:
-        return self.engine.reconciler._speaker
+    def restart_payout(self, deal: Deal) -> None:
+        """Throw the present payout attempt away, as any signer may.
 
-    def say(
-        self, deal: Deal, kind: Kind, body: dict[str, Json], *, attempt: int = 0
-    ) -> Refusal | None:
-        """Say something out of turn, in its own true name."""
-        case = self._case(deal)
-        refused = self._speaker.deliver(self._speaker.write(case, Say(kind, body, attempt)))
+        Whoever else does so at that moment gets the same: a new attempt.
+        """
+        with self.tongue.turn:
+            speaker, attempt = self.tongue._speaker, self.payout_attempt(deal)
+            say = Say(Kind.PAYOUT_RESTART, {"reason": "once_more"}, attempt)
+            speaker.deliver(speaker.write(self._case(deal), say))
         self.engine.scheduler.wake({deal.escrow_id})
-        return refused
-
-    def restart_payout(self, deal: Deal) -> int:
-        """Throw the present payout attempt away, as any signer may; the new attempt's number."""
-        attempt = self.payout_attempt(deal)
-        self.say(deal, Kind.PAYOUT_RESTART, {"reason": "once_more"}, attempt=attempt)
-        return self.payout_attempt(deal)
 
     def payout_attempt(self, deal: Deal) -> int:
         """Which attempt its record stands at."""
         payout = self._case(deal).record.payout
         assert payout is not None
         return payout.attempt
+
+    def has_sent_payout(self, deal: Deal) -> bool:
+        """Whether it has built one in the present attempt, and said so."""
+        payout = self._case(deal).record.payout
+        return payout is not None and (PAYOUT_TXSET_ROUND, payout.builder) in payout.said
 
     def contradicts(self, deal: Deal) -> str:
         """Another payout in a round that has one, truly signed; nobody has heard it."""
@@ -241,13 +255,13 @@ class EvilAgent(Agent):
 
 @contextmanager
 def evil_agent(party: Party, node_url: str) -> Iterator[EvilAgent]:
-    """Take the place of a party's agent until the block ends."""
+    """Take the place of a party's agent until the block ends; who needs that one starts it."""
     party.stop()
     opened = open_home(party.home)
     options = RunOptions(
         node=Node(node_url),
         proxy=opened.journal.setting("proxy"),
-        pace=Pace(watching=0.5, guarding=2.0, confirming=0.5),
+        pace=Pace(watching=1.0, guarding=20.0, confirming=0.5, prepared_wallets=1),
     )
     try:
         agent = EvilAgent(opened, options)
@@ -255,4 +269,3 @@ def evil_agent(party: Party, node_url: str) -> Iterator[EvilAgent]:
             yield agent
     finally:
         opened.journal.close()
-    party.start()

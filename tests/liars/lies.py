@@ -23,11 +23,25 @@ def lie(name: str, *, by: str, answer: str) -> pytest.MarkDecorator:
     return pytest.mark.lie(name=name, by=by, answer=answer)
 
 
-def write_book(path: Path, told: list[dict[str, object]]) -> None:
-    """What was told and what was refused; nothing if no lie was told in this run."""
-    if not told:
-        return
-    refused = sum(one["refused"] is True for one in told)
-    path.parent.mkdir(exist_ok=True)
-    book = {"told": len(told), "refused": refused, "lies": told}
-    path.write_text(json.dumps(book, indent=1) + "\n")
+class Book:
+    """What was told in a run, and what was refused. A plugin of pytest."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._told: list[object] = []
+        self._refused = 0
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Whichever process ran the story."""
+        told = [entry for name, entry in report.user_properties if name == MARK]
+        # A report of the story's teardown has the same properties.
+        if report.when == "call":
+            self._told += told
+            self._refused += len(told) if report.passed else 0
+
+    def pytest_sessionfinish(self) -> None:
+        """Write it; nothing if no lie was told."""
+        if self._told:
+            self._path.parent.mkdir(exist_ok=True)
+            book = {"told": len(self._told), "refused": self._refused, "lies": self._told}
+            self._path.write_text(json.dumps(book, indent=1) + "\n")

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.functional.kit.market import Market
 from tests.functional.kit.pen import post
-from tests.liars.court import Court, frozen
+from tests.liars import tricks
+from tests.liars.court import Court, frozen, shown_state
+from tests.liars.docket import Docket
 from tests.liars.evil import Bench, Build, EvilAgent, evil_agent
 from tests.liars.lies import lie
+from tests.liars.postman import Lie, Question, Reply
 from tripartite.agent.wallets.records import SignedPayout
 from tripartite.devnet.community import Community
 from tripartite.devnet.deals import Deal
@@ -19,7 +21,7 @@ from tripartite.devnet.network import Devnet
 from tripartite.domain.lifecycle import State
 from tripartite.domain.money import ATOMIC
 from tripartite.domain.parties import Role
-from tripartite.domain.settlement import Recipient
+from tripartite.protocol.envelope import Kind, read_envelope
 
 PARTY = "party"
 BUYER, VENDOR, ARBITER = Role
@@ -56,14 +58,15 @@ def stranger(lied_to: Community) -> str:
     ],
 )  # fmt: skip
 def test_a_bad_key_exchange_message_makes_no_wallet(
-    court: Court, evil: EvilAgent, step: str, twist: str | None
+    court: Court, evil: EvilAgent, docket: Docket, step: str, twist: str | None
 ) -> None:
     """All three start again with fresh wallets, and know why."""
+    deal = docket.at(State.CREATED)
     words = evil.wallets.last_words
     evil.wallets.twists[step] = lambda _: twist or words["prepare_multisig"]
 
-    deal = court.market.accepted_deal()
-    court.alarms_one_of(deal, VENDOR, ARBITER)
+    deal.accept()
+    court.alarms(deal, VENDOR, ARBITER)
 
     deal.until(deal.is_keyed)
     assert deal.overview().attempt > 1
@@ -71,59 +74,63 @@ def test_a_bad_key_exchange_message_makes_no_wallet(
 
 @lie("attests-another-address", by=PARTY, answer="address_mismatch")
 def test_an_address_that_only_one_wallet_shows_is_never_shown_to_anybody(
-    court: Court, evil: EvilAgent, stranger: str
+    court: Court, evil: EvilAgent, docket: Docket, stranger: str
 ) -> None:
-    evil.wallets.twists["finish"] = lambda _: stranger
+    """The coordinator refuses it; and so do the others, if the coordinator is in it, too."""
+    deal = docket.at(State.CREATED)
 
-    deal = court.market.accepted_deal()
-    deal.until(lambda: any(frozen(deal, role) for role in Role), what="somebody sees two addresses")
-    if frozen(deal, BUYER) is not None:
-        # The others were faster, and its own judge kept it from saying so: it says so all the same,
-        # and the coordinator is in it, too.
-        court.push_next(deal, VENDOR, evil.attests(deal, stranger))
-    court.refuses_one_of(deal, VENDOR, ARBITER)
+    class TruthUnheard(Lie):
+        def instead(self, asked: Question) -> Reply | None:
+            if (asked.by, asked.method) != (BUYER, "POST") or "envelope" not in asked.body:
+                return None
+            said = read_envelope(str(asked.body["envelope"])).kind
+            return Reply(503, {"code": "busy"}) if said is Kind.ATTEST else None
 
-    assert not deal.is_keyed()
-    assert deal.buyer.party.escrow(deal.escrow_id)["address"] is None  # type: ignore[index]  # it knows the deal
+    with court.postman.telling(TruthUnheard()):
+        deal.accept()
+        deal.until(lambda: _attestations(court, deal) == 2, what="the honest two have attested")
+        lied = evil.attests(deal, stranger)
+        assert post(deal, BUYER, lied).code == court.answer
+        for role in (VENDOR, ARBITER):
+            court.push_next(deal, role, lied)
+            court.refuses(deal, role)
+        assert not deal.is_keyed()
+        assert not any(deal.seats[role].status()["address"] for role in Role)
+
+    for role in (VENDOR, ARBITER):
+        court.resume(deal, role)
+    deal.until(deal.is_keyed)
+    assert deal.address != stranger
 
 
 # When it is paid
 
 
-@pytest.fixture(scope="module")
-def refunding(open_deal: Deal, evil: EvilAgent) -> Deal:
-    """One with money that the vendor will give back: then the evil buyer has to sign."""
-    if not open_deal.is_funded():
-        open_deal.fund()
-    return open_deal
-
-
 @lie("says-it-sent-a-transaction-that-does-not-exist", by=PARTY, answer="payout_not_taken")
 def test_a_payout_that_no_node_knows_ends_nothing(
-    court: Court, evil: EvilAgent, refunding: Deal, others_txset: list[str]
+    court: Court, evil: EvilAgent, docket: Docket, others_txset: list[str]
 ) -> None:
-    def bogus(txset: str) -> SignedPayout:
-        others_txset.append(txset)
-        return SignedPayout(txset, secrets.token_hex(32), 0, "02" * 200)
+    deal = docket.at(State.FUNDED)
 
-    evil.wallets.cosign_trick = bogus
-    refunding.vendor.refund()
-    court.alarms(refunding, VENDOR)
+    others_txset.append(_announce_nothing(evil, deal))
+    court.alarms(deal, VENDOR)
 
-    assert refunding.state is State.REFUNDING
+    assert deal.state is State.REFUNDING
     evil.wallets.cosign_trick = None
-    evil.restart_payout(refunding)
-    refunding.until(lambda: _is_in_the_pool(refunding), what="the true payout is there")
+    evil.restart_payout(deal)
+    deal.until(lambda: _is_in_the_pool(deal), what="the true payout is there")
     court.market.mine(10)
-    refunding.mine_until(lambda: refunding.state is State.REFUNDED)
-    assert refunding.received(BUYER) == refunding.amount - refunding.payout_fee()
-    refunding.until(lambda: _shown_state(refunding, VENDOR) is State.REFUNDED)
+    deal.mine_until(lambda: deal.state is State.REFUNDED)
+    assert deal.received(BUYER) == deal.amount - deal.payout_fee()
+    deal.until(lambda: shown_state(deal, VENDOR) is State.REFUNDED)
 
 
 @lie("says-it-sent-a-transaction-of-something-else", by=PARTY, answer="payout_elsewhere")
-def test_a_mined_transaction_of_something_else_is_no_payout(court: Court, evil: EvilAgent) -> None:
+def test_a_mined_transaction_of_something_else_is_no_payout(
+    court: Court, evil: EvilAgent, docket: Docket
+) -> None:
     """Neither coordinator nor agent is fooled: the vendor's agent had said what it would spend."""
-    deal = court.market.keyed_deal()
+    deal = docket.at(State.AWAITING_DEPOSIT)
     deposit = deal.fund()
     found = deal.devnet.chain.transaction(deposit)
     assert found is not None
@@ -135,7 +142,7 @@ def test_a_mined_transaction_of_something_else_is_no_payout(court: Court, evil: 
 
     court.market.mine(10)
     deal.until(lambda: deal.overview().elsewhere, what="the coordinator sees it, too")
-    assert deal.state is _shown_state(deal, VENDOR) is State.REFUNDING
+    assert deal.state is shown_state(deal, VENDOR) is State.REFUNDING
     assert deal.devnet.purses.received(BUYER, deposit) == 0
     court.resume(deal, VENDOR)
     anew = (BUYER, "export_info")
@@ -152,110 +159,32 @@ def others_txset() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def releasing(devnet: Devnet, lied_to: Community, evil: EvilAgent) -> Deal:
+def releasing(docket: Docket, evil: EvilAgent) -> Deal:
     """Paid too much, in two outputs: the vendor is due the price, the buyer what is left."""
-    deal = Market(devnet, lied_to).keyed_deal(amount=2 * ATOMIC)
-    deal.fund(ATOMIC, ATOMIC + SURPLUS)
-    evil.wallets.build_trick = lambda _: secrets.token_hex(300)
+    deal = docket.at(State.AWAITING_DEPOSIT)
+    deal.fund(deal.amount // 2, deal.amount - deal.amount // 2 + SURPLUS)
+    evil.wallets.build_trick = tricks.garbage
     deal.buyer.release()
     deal.until(lambda: deal.state is State.RELEASING)
     return deal
 
 
-def _of(bench: Bench, recipient: Recipient) -> str:
-    return bench.plan.addresses[recipient]
-
-
-def _part(bench: Bench) -> int:
-    return bench.balance // 10
-
-
-def _another_recipient(bench: Bench, stranger: str) -> str:
-    return bench.transfer(lambda fee: [(stranger, bench.balance - fee)])
-
-
-def _extra_recipient(bench: Bench, stranger: str) -> str:
-    vendor, part = _of(bench, Recipient.VENDOR), _part(bench)
-    return bench.transfer(
-        lambda fee: [*{**bench.due(fee), vendor: bench.due(fee)[vendor] - part}.items(), (stranger, part)]
-    )  # fmt: skip
-
-
-def _short_amount(bench: Bench, _: str) -> str:
-    buyer, vendor = _of(bench, Recipient.BUYER), _of(bench, Recipient.VENDOR)
-    part = _part(bench)
-    return bench.transfer(
-        lambda fee: [
-            (vendor, bench.due(fee)[vendor] - part),
-            (buyer, bench.due(fee)[buyer] + part),
-        ]
-    )
-
-
-def _excessive_fee(bench: Bench, _: str) -> str:
-    return bench.transfer(lambda fee: list(bench.due(fee).items()), priority=4)
-
-
-def _unlock_time(bench: Bench, _: str) -> str:
-    return bench.transfer(lambda fee: list(bench.due(fee).items()), unlock_time=1_000_000)
-
-
-def _hidden_change(bench: Bench, _: str) -> str:
-    vendor, part = _of(bench, Recipient.VENDOR), _part(bench)
-    due = bench.due(bench.fee)
-    return bench.once(list({**due, vendor: due[vendor] - part}.items())).txset
-
-
-def _one_output_only(bench: Bench, _: str) -> str:
-    first = min(bench.slot.rpc.incoming_transfers(), key=lambda one: one.amount)
-    return bench.call(
-        "sweep_single",
-        address=_of(bench, Recipient.VENDOR),
-        key_image=first.key_image,
-        priority=2,
-        do_not_relay=True,
-    )
-
-
-def _two_transactions(bench: Bench, _: str) -> str:
-    # A transaction has at most 16 outputs, so the wallet makes two.
-    to, part = _of(bench, Recipient.VENDOR), bench.balance // 25
-    return bench.call(
-        "transfer_split",
-        destinations=[{"address": to, "amount": part} for _ in range(20)],
-        account_index=0,
-        priority=2,
-        do_not_relay=True,
-    )
-
-
-def _vendor_twice(bench: Bench, _: str) -> str:
-    vendor, part = _of(bench, Recipient.VENDOR), _part(bench)
-    return bench.transfer(
-        lambda fee: [*{**bench.due(fee), vendor: bench.due(fee)[vendor] - part}.items(), (vendor, part)]
-    )  # fmt: skip
-
-
-def _nothing_for_the_vendor(bench: Bench, _: str) -> str:
-    buyer = _of(bench, Recipient.BUYER)
-    return bench.transfer(lambda fee: [(buyer, bench.balance - fee)])
-
-
 @lie("sends-garbage-for-a-payout", by=PARTY, answer="bad_txset")
 def test_garbage_is_no_payout(court: Court, evil: EvilAgent, releasing: Deal) -> None:
-    court.alarms(releasing, VENDOR)
-
-    assert releasing.overview().txid is None
+    _build(court, evil, releasing, tricks.garbage)
+    court.judges(releasing, VENDOR)
 
 
 @lie("sends-the-payout-of-another-escrow", by=PARTY, answer="bad_txset")
 def test_the_payout_of_another_escrow_is_none_of_this_one(
-    court: Court, evil: EvilAgent, releasing: Deal, others_txset: list[str]
+    court: Court, evil: EvilAgent, releasing: Deal, docket: Docket, others_txset: list[str]
 ) -> None:
-    assert others_txset, "told by the story of a payout that no node knows"
+    """Its builder is the vendor, who has to sign this one."""
+    if not others_txset:
+        others_txset.append(_announce_nothing(evil, docket.at(State.FUNDED)))
 
     _build(court, evil, releasing, lambda _: others_txset[0])
-    court.answers(releasing, VENDOR)
+    court.judges(releasing, VENDOR)
 
 
 @lie("sends-the-payout-of-another-round", by=PARTY, answer="stale_multisig_data")
@@ -266,28 +195,42 @@ def test_a_payout_of_an_earlier_round_is_not_signed(
     kept: list[str] = []
 
     def keep(bench: Bench) -> str:
-        kept.append(bench.transfer(lambda fee: list(bench.due(fee).items())))
-        return secrets.token_hex(300)
+        kept.append(tricks.as_agreed(bench))
+        return tricks.garbage(bench)
 
     _build(court, evil, releasing, keep)
-    releasing.until(lambda: bool(kept))
+    releasing.until(lambda: bool(kept), what="a payout was built and kept")
     _build(court, evil, releasing, lambda _: kept[0])
-    court.answers(releasing, VENDOR)
+    court.judges(releasing, VENDOR)
+
+
+@lie("sends-garbage-for-multisig-data", by=PARTY, answer="bad_multisig_info")
+def test_multisig_data_that_are_garbage_sign_nothing(
+    court: Court, evil: EvilAgent, releasing: Deal
+) -> None:
+    """The payout pays the right people; the vendor can't tell which outputs it could spend."""
+    evil.wallets.export_trick = lambda _: "4d6f6e65726f" * 40
+
+    _build(court, evil, releasing, tricks.as_agreed)
+    court.judges(releasing, VENDOR)
+
+    # In this order: no round may become honest by accident.
+    evil.wallets.build_trick = tricks.garbage
+    evil.wallets.export_trick = None
 
 
 @pytest.mark.parametrize(
     "trick",
     [
-        pytest.param(_one_output_only, marks=lie("spends-less-than-the-whole-balance", by=PARTY, answer="payout_balance_differs")),
-        pytest.param(_excessive_fee, marks=lie("pays-an-excessive-fee", by=PARTY, answer="payout_fee_too_high")),
-        pytest.param(_another_recipient, marks=lie("pays-another-recipient", by=PARTY, answer="payout_stranger_paid")),
-        pytest.param(_extra_recipient, marks=lie("pays-an-extra-recipient", by=PARTY, answer="payout_stranger_paid")),
-        pytest.param(_short_amount, marks=lie("pays-a-short-amount", by=PARTY, answer="payout_amount_wrong")),
-        pytest.param(_nothing_for_the_vendor, marks=lie("leaves-a-recipient-out", by=PARTY, answer="payout_recipient_missing")),
-        pytest.param(_vendor_twice, marks=lie("pays-a-recipient-twice", by=PARTY, answer="payout_recipient_twice")),
-        pytest.param(_unlock_time, marks=lie("locks-what-it-pays", by=PARTY, answer="payout_locked")),
-        pytest.param(_hidden_change, marks=lie("hides-change", by=PARTY, answer="payout_change_kept")),
-        pytest.param(_two_transactions, marks=lie("makes-two-transactions", by=PARTY, answer="payout_not_one_transaction")),
+        pytest.param(tricks.one_output_only, marks=lie("spends-less-than-the-whole-balance", by=PARTY, answer="payout_balance_differs")),
+        pytest.param(tricks.excessive_fee, marks=lie("pays-an-excessive-fee", by=PARTY, answer="payout_fee_too_high")),
+        pytest.param(tricks.another_recipient, marks=lie("pays-another-recipient", by=PARTY, answer="payout_stranger_paid")),
+        pytest.param(tricks.extra_recipient, marks=lie("pays-an-extra-recipient", by=PARTY, answer="payout_stranger_paid")),
+        pytest.param(tricks.short_amount, marks=lie("pays-a-short-amount", by=PARTY, answer="payout_amount_wrong")),
+        pytest.param(tricks.nothing_for_the_vendor, marks=lie("leaves-a-recipient-out", by=PARTY, answer="payout_recipient_missing")),
+        pytest.param(tricks.unlock_time, marks=lie("locks-what-it-pays", by=PARTY, answer="payout_locked")),
+        pytest.param(tricks.hidden_change, marks=lie("hides-change", by=PARTY, answer="payout_change_kept")),
+        pytest.param(tricks.two_transactions, marks=lie("makes-two-transactions", by=PARTY, answer="payout_not_one_transaction")),
     ],
 )  # fmt: skip
 def test_a_payout_that_was_not_agreed_is_not_signed(
@@ -296,9 +239,8 @@ def test_a_payout_that_was_not_agreed_is_not_signed(
     assert callable(trick)
 
     _build(court, evil, releasing, lambda bench: trick(bench, stranger))
-    court.answers(releasing, VENDOR)
+    court.judges(releasing, VENDOR)
 
-    assert releasing.overview().txid is None
     assert releasing.state is State.RELEASING
 
 
@@ -309,17 +251,15 @@ def test_of_two_payouts_in_one_round_the_second_is_refused_by_everybody(
     """By the coordinator; and by the vendor's agent, if the coordinator is in it, too."""
     said: list[str] = []
 
-    def first(_: Bench) -> str:
+    def first(bench: Bench) -> str:
         said.append("first")
-        return secrets.token_hex(300)
+        return tricks.garbage(bench)
 
     _build(court, evil, releasing, first)
-    attempt = evil.payout_attempt(releasing)
-    releasing.until(lambda: bool(said))
-    court.position(releasing, VENDOR)
+    releasing.until(
+        lambda: bool(said) and evil.has_sent_payout(releasing), what="the first payout was sent"
+    )
     second = evil.contradicts(releasing)
-    if evil.payout_attempt(releasing) != attempt:
-        pytest.fail("the round was over before the second payout was sent")
 
     assert post(releasing, BUYER, second).code == court.answer
     court.push_next(releasing, VENDOR, second)
@@ -329,33 +269,45 @@ def test_of_two_payouts_in_one_round_the_second_is_refused_by_everybody(
 def test_after_all_these_lies_everybody_gets_what_was_agreed(
     court: Court, evil: EvilAgent, releasing: Deal
 ) -> None:
-    evil.wallets.build_trick = None
-    evil.restart_payout(releasing)
-    if frozen(releasing, VENDOR) is not None:
-        court.resume(releasing, VENDOR)
+    """Even if the builder pays a share in two outputs: a wallet describes, and gets, their sum."""
+    _build(court, evil, releasing, tricks.vendor_twice)
     releasing.finish()
 
-    assert releasing.received(VENDOR) == 2 * ATOMIC - releasing.payout_fee()
+    assert releasing.received(VENDOR) == releasing.amount - releasing.payout_fee()
     assert releasing.received(BUYER) == SURPLUS
     releasing.until(releasing.is_over_for_all)
 
 
 def _build(court: Court, evil: EvilAgent, deal: Deal, trick: Build) -> None:
     """A new round, in which the evil buyer builds this. The vendor's person had a look before."""
-    court.count(deal, VENDOR)
-    evil.wallets.build_trick = trick
-    stopped = frozen(deal, VENDOR) is not None
-    # An agent that goes on by itself waits twice as long each time. While that is short, its own
-    # next round comes as soon as any that we could start.
-    if stopped or evil.payout_attempt(deal) > 3:
-        evil.restart_payout(deal)
-    if stopped:
+
+    def build(bench: Bench) -> str:
+        # Whatever the vendor's agent says from here on, it says about this or what comes later.
+        court.listen()
+        return trick(bench)
+
+    evil.wallets.build_trick = build
+    evil.restart_payout(deal)
+    if frozen(deal, VENDOR) is not None:
         deal.vendor.party.run("resume", deal.escrow_id, "--yes")
 
 
-def _shown_state(deal: Deal, role: Role) -> State:
-    """Where this party's own agent says that the deal stands."""
-    return State(str(deal.seats[role].status()["state"]))
+def _announce_nothing(evil: EvilAgent, deal: Deal) -> str:
+    """The vendor builds a refund, the evil buyer signs nothing and says it did; what was built."""
+    built: list[str] = []
+
+    def announce(txset: str) -> SignedPayout:
+        built.append(txset)
+        return SignedPayout(txset, secrets.token_hex(32), 0, "02" * 200)
+
+    evil.wallets.cosign_trick = announce
+    deal.vendor.refund()
+    deal.until(lambda: bool(built), what="the vendor has built a refund")
+    return built[0]
+
+
+def _attestations(court: Court, deal: Deal) -> int:
+    return sum(read_envelope(text).kind is Kind.ATTEST for text in court.said(deal))
 
 
 def _is_in_the_pool(deal: Deal) -> bool:

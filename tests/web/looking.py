@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Literal
 
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # no hints
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 SCREENS: Final = Path(__file__).resolve().parents[2] / "build/screens"
