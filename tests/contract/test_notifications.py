@@ -383,7 +383,7 @@ def test_only_a_status_of_success_counts_and_redirects_lead_nowhere(
     with pytest.raises(NewsNotTaken) as caught:
         sender(heard, certificate)()
 
-    assert caught.value.result == f"http_{status}"
+    assert caught.value.facts["result"] == f"http_{status}"
     assert len(heard.requests) == 1
 
 
@@ -405,7 +405,7 @@ def test_a_messenger_cannot_be_led_to_a_private_address(heard: Heard) -> None:
     with pytest.raises(NewsNotTaken) as caught:
         send_messenger(opened, "", BODY, datetime.now(UTC), allowed=())
 
-    assert caught.value.result == "address_private"
+    assert caught.value.facts["result"] == "address_private"
     assert heard.requests == []
 
 
@@ -445,4 +445,4 @@ def test_a_port_where_nobody_listens_is_only_a_failed_try() -> None:
     with pytest.raises(NewsNotTaken) as caught:
         send_webhook(opened, "msg_1_1", BODY, datetime.now(UTC), allowed=(f"localhost:{port}",))
 
-    assert caught.value.result == "ConnectionRefusedError"
+    assert caught.value.facts["result"] == "ConnectionRefusedError"

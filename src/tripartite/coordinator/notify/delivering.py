@@ -89,7 +89,7 @@ def _try(
         opened = open_channel(key_file, channel.pk, channel.sealed)
         senders[channel.kind](opened, message_id(row), row.body, at)
     except NewsNotTaken as error:
-        return error.result, True
+        return str(error.facts["result"]), True
     except Unavailable as error:
         return error.code, True
     except (Refused, Tampered) as error:

@@ -27,12 +27,8 @@ _OK: Final = range(200, 300)
 class NewsNotTaken(Unavailable):
     """The other end didn't take the news."""
 
+    # Its fact ``result`` goes into the delivery log.
     code: ClassVar[str] = "news_not_taken"
-
-    def __init__(self, detail: str, *, result: str) -> None:
-        """``result`` goes into the delivery log."""
-        super().__init__(detail)
-        self.result = result
 
 
 Send = Callable[[Opened, str, str, datetime], None]
