@@ -323,6 +323,8 @@ def _told(rows: Iterable[tuple[str, str, str]]) -> Iterator[Entry]:
                 yield Entry(moment, _said(list(roles), did), is_state=False)
             case EventType.ESCROW_STATUS_CHANGED if facts["from"] != facts["to"]:
                 yield Entry(moment, str(wording.MEANINGS[State(facts["to"])]), is_state=True)
+            case EventType.RECOVERY_ACTION_TAKEN:
+                yield Entry(moment, _("An admin took it up."), is_state=False)
             case EventType.TRANSACTION_SEEN:
                 yield Entry(moment, _("The payout was seen on the network."), is_state=False)
             case EventType.TRANSACTION_CONFIRMED:
