@@ -77,10 +77,17 @@ def attachment(name: str, data: bytes) -> Answer:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=PackageLoader("tripartite.agent.page"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["moment"] = _moment
+    return made
+
+
+def _moment(stamp: str) -> str:
+    """A journal's time stamp (ISO 8601, UTC), for people."""
+    return f"{stamp[:10]} {stamp[11:16]} UTC"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,14 +19,13 @@ from tripartite.agent.page.answers import Answer, attachment, page, redirect
 from tripartite.agent.page.doors import Session
 from tripartite.agent.page.forms import Form
 from tripartite.agent.page.pending import Question, Questions
+from tripartite.agent.page.typed import bps_in, cosigner_in, draft_in, endings_in, share_in
 from tripartite.agent.page.wording import Say
 from tripartite.agent.status import status
 from tripartite.domain.errors import Refused
 from tripartite.domain.lifecycle import CLOSED
-from tripartite.domain.money import parse_xmr
 from tripartite.domain.parties import Role
-from tripartite.domain.settlement import ALL_BPS
-from tripartite.domain.terms import Deadlines, Terms, is_escrow_id
+from tripartite.domain.terms import is_escrow_id
 
 _TITLES: Final = {
     "accept": "Accept the terms",
@@ -110,9 +108,13 @@ class Reception:
         asks = [
             one["what"]
             for one in waiting
-            if one["role"] == escrow["role"] and one["what"] in _ASKED_FOR
+            if one["role"] == escrow["role"]
+            and one["what"] in _ASKED_FOR
+            # Who disputes is not asked to release, although they always may.
+            and not (one["what"] == "release" and escrow["disputed_by"])
         ]
-        if "agree" in cast("list[str]", escrow["you_can"]):
+        offers = cast("dict[str, object]", escrow["offers"])
+        if any(role != escrow["role"] for role in offers):
             asks.append("agree")
         if self._ruled(str(escrow["escrow_id"])):
             asks.append("carry_out")
@@ -166,11 +168,13 @@ class Reception:
     def _propose(self, asked: Request) -> Answer:
         form = asked.form
         if asked.is_part:
-            return self._page(asked, "endings.html", rows=_endings(self._opened, form), note=None)
+            return self._page(
+                asked, "endings.html", rows=endings_in(form, self._opened.network), note=None
+            )
         if asked.method == "GET":
             return self._page(asked, "propose.html", form=form, problem=None)
         try:
-            draft = _draft(form)
+            draft = draft_in(form)
             with proposing.directory_of(self._opened) as directory:
                 proposal = proposing.prepare(
                     self._opened, draft, form.text("address").strip(), directory
@@ -224,7 +228,7 @@ class Reception:
             case "accept":
                 choice = deciding.accept(opened, escrow, form.text("address").strip())
             case "settle":
-                choice = resolving.offer(opened, escrow, _share(form.text("vendor_share")))
+                choice = resolving.offer(opened, escrow, share_in(form.text("vendor_share")))
             case "agree" | "carry_out":
                 choice = resolving.agree(opened, escrow, ruling=verb == "carry_out")
             case "dispute":
@@ -237,7 +241,7 @@ class Reception:
                 with self._unpacked(form) as directory:
                     choice, parts = resolving.evidence(opened, escrow, _in(directory))
             case "rule":
-                choice = resolving.rule(opened, escrow, _bps(form), _cosigner(form))
+                choice = resolving.rule(opened, escrow, bps_in(form), cosigner_in(form))
             case _:
                 choice = deciding.choose(opened, escrow, Decision(verb))
         return choice, parts
@@ -351,55 +355,3 @@ def _storing(
         resolving.store(opened, choice, parts)
 
     return store
-
-
-def _draft(form: Form) -> proposing.Draft:
-    """What was typed. Raises what ``read_draft`` raises."""
-    other = form.text("vendor").strip() or form.text("buyer").strip() or form.text("other").strip()
-    sells = form.text("role") == "vendor"
-    return proposing.read_draft(
-        buyer=other if sells else None,
-        vendor=None if sells else other,
-        arbiter=form.text("arbiter").strip(),
-        amount=form.text("amount").strip(),
-        subject=form.text("subject").strip(),
-        network_fee=form.text("network_fee") or "payee",
-        fee_allowance=form.text("fee_allowance").strip() or None,
-        arbiter_fee=form.text("arbiter_fee").strip() or "0",
-    )
-
-
-def _endings(opened: OpenHome, form: Form) -> tuple[consent.EndingRow, ...]:
-    """Who gets what in each ending, as far as the form is filled in."""
-    try:
-        draft = _draft(form)
-        return consent.endings(
-            Terms(
-                escrow_id=secrets.token_hex(16),
-                network=opened.network,
-                amount=draft.amount,
-                proposer=draft.role,
-                fees=draft.fees,
-                fee_allowance=draft.allowance,
-                platform_address=None,
-                confirmations=draft.confirmations,
-                deadlines=Deadlines(),
-            )
-        )
-    except Refused:
-        return ()
-
-
-def _share(text: str) -> int:
-    """Piconero; a vendor may get nothing in a split."""
-    return 0 if text.strip() == "0" else parse_xmr(text.strip())
-
-
-def _bps(form: Form) -> int:
-    winner = {"buyer": 0, "vendor": ALL_BPS}.get(form.text("winner"))
-    return proposing.read_percent(form.text("vendor_percent")) if winner is None else winner
-
-
-def _cosigner(form: Form) -> Role | None:
-    chosen = form.text("cosigner")
-    return Role(chosen) if chosen in (Role.BUYER, Role.VENDOR) else None

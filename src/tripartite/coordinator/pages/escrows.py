@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
@@ -94,7 +94,7 @@ def show(request: HttpRequest, escrow_id: str) -> HttpResponse:
     }
     if request.headers.get("HX-Request"):
         if request.GET.get("seen") == mark.strip('"'):
-            return HttpResponseNotModified()
+            return HttpResponse(status=204)  # for htmx: leave everything as it is
         return render(request, "escrows/body.html", context)
     return render(request, "escrows/escrow.html", context)
 

@@ -181,7 +181,12 @@ def look(account: Account, escrow_id: str, *, required: int) -> Sight:
 
 def turn_of(record: Record, role: Role, names: Mapping[Role, str], since: datetime) -> Turn:
     """Whose turn it is, as ``role`` reads it."""
-    waits = waiting_on(record)
+    # Who disputes is not asked to release, although they always may.
+    waits = [
+        (who, what)
+        for who, what in waiting_on(record)
+        if not (what == "release" and record.disputed_by is not None)
+    ]
     mine = [what for who, what in waits if who is role]
     others = tuple(
         (wording.ROLES[who], names.get(who, ""), wording.THEIR_TURN.get(what, what))
@@ -323,6 +328,8 @@ def _told(rows: Iterable[tuple[str, str, str]]) -> Iterator[Entry]:
                 yield Entry(moment, _said(list(roles), did), is_state=False)
             case EventType.ESCROW_STATUS_CHANGED if facts["from"] != facts["to"]:
                 yield Entry(moment, str(wording.MEANINGS[State(facts["to"])]), is_state=True)
+            case EventType.RECOVERY_ACTION_TAKEN:
+                yield Entry(moment, _("An admin took it up."), is_state=False)
             case EventType.TRANSACTION_SEEN:
                 yield Entry(moment, _("The payout was seen on the network."), is_state=False)
             case EventType.TRANSACTION_CONFIRMED:
