@@ -255,11 +255,11 @@ def test_the_live_feed_shows_each_person_what_the_log_shows(watch: Watch) -> Non
     watch.pass_hours(24)
     watch.pass_hours(24)
     stranger = open_account("stranger")
-    people = {**watch.market.people, "admin": watch.admin, "stranger": stranger}
+    people = [*watch.market.people.values(), watch.admin, stranger]
     parties = frozenset(one.account_id for one in watch.market.people.values())
     everything = log.read_all(0, limit=1_000)
-    for name, person in people.items():
-        reader = Reader(person.account_id, is_admin=name == "admin")
+    for person in people:
+        reader = Reader(person.account_id, is_admin=person is watch.admin)
         live = [one.cursor for one in everything if may_see(reader, one, lambda _: parties)]
         read, _ = read_for(reader, 0, limit=1_000)
-        assert live == [one.cursor for one in read], name
+        assert live == [one.cursor for one in read], person.name
