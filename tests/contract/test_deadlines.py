@@ -12,7 +12,8 @@ from tests.contract.clock import Clock
 from tests.contract.kit import Market, at_once, open_account
 from tests.contract.watchkeeping import Watch, keep_watch, runner
 from tripartite.coordinator.escrows.models import Escrow
-from tripartite.coordinator.events import audit
+from tripartite.coordinator.events import audit, log
+from tripartite.coordinator.events.log import Reader, may_see, read_for
 from tripartite.coordinator.events.models import Bookmark
 from tripartite.coordinator.recovery.keys import deadline_key
 from tripartite.coordinator.recovery.models import Incident, Standing
@@ -247,3 +248,18 @@ def test_an_escrow_from_before_there_were_deadlines_gets_its_own(watch: Watch) -
     assert watch.stages(Role.BUYER) == []
     watch.pass_hours(0.2)
     assert watch.stages(Role.BUYER) == [1]
+
+
+def test_the_live_feed_shows_each_person_what_the_log_shows(watch: Watch) -> None:
+    watch.releasing_deal()
+    watch.pass_hours(24)
+    watch.pass_hours(24)
+    stranger = open_account("stranger")
+    people = [*watch.market.people.values(), watch.admin, stranger]
+    parties = frozenset(one.account_id for one in watch.market.people.values())
+    everything = log.read_all(0, limit=1_000)
+    for person in people:
+        reader = Reader(person.account_id, is_admin=person is watch.admin)
+        live = [one.cursor for one in everything if may_see(reader, one, lambda _: parties)]
+        read, _ = read_for(reader, 0, limit=1_000)
+        assert live == [one.cursor for one in read], person.name

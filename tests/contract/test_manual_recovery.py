@@ -171,7 +171,9 @@ def test_every_command_of_the_guide_works_and_says_what_the_guide_says(night: Ni
 
 def test_the_guide_knows_every_answer_of_a_retry() -> None:
     page = GUIDE.read_text()
-    for answer in ("mined", "in_pool", "accepted", "refused", "unreachable", "nothing_announced"):
+    for answer in (
+        "mined", "in_pool", "elsewhere", "accepted", "refused", "unreachable", "nothing_announced",
+    ):  # fmt: skip
         assert f": {answer}`" in page
 
 

@@ -221,6 +221,19 @@ def test_a_retry_finds_the_payout_mined_and_the_case_closes_with_that_outcome(
     assert watch.heard(Role.VENDOR)[-1]["type"] == "RecoveryCaseClosed"
 
 
+def test_a_retry_is_not_deceived_by_a_payment_of_something_else(watch: Watch) -> None:
+    deal = watch.market.broadcast_deal()
+    keep_watch()
+    watch.pass_hours(48)
+    node = ScriptedNode()
+    node.spends = "00" * 32
+    node.mined(confirmations=12)
+
+    assert retry(watch, deal, node) == {"chain": "elsewhere", "buyer": "asked", "vendor": "asked"}
+
+    assert node.sent == []
+
+
 def test_a_retry_sends_again_what_was_signed_and_lost(watch: Watch) -> None:
     deal = watch.market.broadcast_deal()
     keep_watch()

@@ -19,7 +19,7 @@ from tripartite.domain.lifecycle import Teller, is_open
 from tripartite.domain.parties import Role
 from tripartite.protocol.bodies import read_broadcast
 from tripartite.protocol.envelope import Kind, read_envelope
-from tripartite.protocol.record import Record
+from tripartite.protocol.record import Record, is_own_payout
 
 CHAIN, NETWORK = "chain", "network"
 
@@ -53,8 +53,12 @@ def ask_chain(record: Record, own: OwnNode) -> Found:
     try:
         node = own.ask()
         known = [one for one in node.get_transactions(txids, prune=True).found if one.txid in txids]
-        if known:
-            best = max(known, key=lambda one: one.confirmations)
+        own_payouts = [one for one in known if is_own_payout(record, one.txid, one.key_images)]
+        if known and not own_payouts:
+            # The watcher raises the alarm about it; here it only isn't the payout.
+            return Found((Part(CHAIN, "elsewhere"),), None)
+        if own_payouts:
+            best = max(own_payouts, key=lambda one: one.confirmations)
             result = "in_pool" if best.height is None else "mined"
             blocks = f"{best.confirmations} confirmations"
             return Found((Part(CHAIN, result, blocks),), best.txid)
