@@ -206,7 +206,7 @@ def _copy(
     )
     names = ", ".join(columns)
     database.execute(
-        f"INSERT INTO {table} ({names}) OVERRIDING SYSTEM VALUE"  # noqa: S608 — our own names
+        f"INSERT INTO {table} ({names}) OVERRIDING SYSTEM VALUE"
         f" SELECT {', '.join(values)}"
         f" FROM {table}, generate_series(%(first)s::int, %(last)s::int) AS n WHERE {where}".encode(),
         {"old": old, "first": numbers[0], "last": numbers[1]},

@@ -36,24 +36,24 @@ def fill(escrows: int) -> None:
     from django.db import connection, transaction  # noqa: PLC0415 — only once Django is set up
 
     numbers = (
-        f"WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers"  # noqa: S608 — a number of ours
+        f"WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers"
         f" WHERE n < {escrows:d})"
     )
     with transaction.atomic(), connection.cursor() as sql:
         sql.execute(
-            "INSERT INTO escrows_escrow (escrow_id, state, version, contract_id, network, amount,"  # noqa: S608 — as above
+            "INSERT INTO escrows_escrow (escrow_id, state, version, contract_id, network, amount,"
             f" snapshot, last_position, created_at, changed_at) {numbers}"
             f" SELECT printf('%032x', n), {_STATE}, 1, NULL, 'regtest', printf('%020d', n), '{{}}',"
             f" 1, '{_NOW}', '{_NOW}' FROM numbers"
         )
         # Ended escrows leave finished work behind; the others have a deadline to come.
         sql.execute(
-            "INSERT INTO work_workitem (key, due, generation, epoch, failures, last_error)"  # noqa: S608 — as above
+            "INSERT INTO work_workitem (key, due, generation, epoch, failures, last_error)"
             f" {numbers} SELECT 'deadline:' || printf('%032x', n),"
             f" CASE WHEN n % 1000 < 60 THEN '2100-01-01 00:00:00' END, 1, 1, 0, '' FROM numbers"
         )
         sql.execute(
-            "INSERT INTO recovery_incident (escrow_id, state, began_at, stage, raised_at, outcome)"  # noqa: S608 — as above
+            "INSERT INTO recovery_incident (escrow_id, state, began_at, stage, raised_at, outcome)"
             f" SELECT escrow_id, state, '{_NOW}', 4, '{_NOW}', '' FROM escrows_escrow"
             " WHERE state IN ('releasing', 'disputed')"
         )

@@ -196,14 +196,17 @@ def _agents(condition: str, values: list[str | None]) -> Mapping[Role, int]:
     return found
 
 
-def webhook_deliveries() -> Mapping[str, int]:
-    """Deliveries so far, by outcome."""
-    return {"delivered": 0, "failed": 0}
-
-
 def webhook_backlog() -> Queue:
     """Deliveries that wait for their turn, or for their next try."""
-    return Queue(0, 0.0)
+    at = now()
+    with connection.cursor() as sql:
+        sql.execute(
+            "SELECT COUNT(*), MIN(d.created_at) FROM notify_delivery d"
+            " JOIN notify_channel c ON c.id = d.channel_id"
+            " WHERE d.state = 'pending' AND c.removed_at IS NULL"
+        )
+        depth, oldest = sql.fetchone()
+    return Queue(int(depth), _seconds_since(oldest, at))
 
 
 def _stamp(moment: datetime) -> str | None:
