@@ -18,6 +18,7 @@ from tests.contract.scraping import scrape_here, until_scraped
 from tests.contract.serving import served
 from tests.contract.test_watching import ScriptedNode, Watch
 from tripartite.coordinator.escrows.models import Escrow
+from tripartite.coordinator.notify.models import Channel, Delivery
 from tripartite.coordinator.ops.metrics import facts
 from tripartite.coordinator.ops.metrics.catalogue import (
     CATALOGUE,
@@ -227,9 +228,12 @@ def test_no_figure_is_found_by_looking_through_everything(market: Market) -> Non
         facts.silent_escrows()
         facts.work_queue()
         facts.failing_work()
+        facts.webhook_backlog()
         facts.agents_missing()
 
-    wanted = ["open_incidents_by_age", "work_by_pool_and_due_time", "work_that_fails"]
+    # Of open incidents there are two indexes, and either does.
+    wanted = ["open_incident", "work_by_pool_and_due_time", "work_that_fails"]
+    wanted += ["deliveries_that_wait"]
     wanted += ["roles_of_an_account"] * len(Role)
     assert len(plans) == len(wanted)
     assert [index for index, plan in zip(wanted, plans, strict=True) if index not in plan] == []
@@ -256,6 +260,23 @@ def test_agents_are_counted_by_their_roles(market: Market, tmp_path: Path) -> No
 
     Escrow.objects.update(state=State.CANCELLED.value)
     assert scrape_here(tmp_path).total("agents_missing") == 0, "nobody waits for it any more"
+
+
+def test_news_that_wait_are_counted_until_their_channel_is_gone(
+    market: Market, tmp_path: Path
+) -> None:
+    channel = Channel.objects.create(
+        account_id=market.people[Role.BUYER].account_id, kind="webhook", shown="", created_at=now()
+    )
+    Delivery.objects.create(
+        channel=channel, cursor=0, body="{}", created_at=now() - timedelta(hours=2)
+    )
+    page = scrape_here(tmp_path)
+    assert page.value("webhook_backlog") == 1
+    assert 7_199 < page.value("webhook_backlog_oldest_seconds") < 7_260
+
+    Channel.objects.update(removed_at=now())
+    assert scrape_here(tmp_path).value("webhook_backlog") == 0
 
 
 def test_set_up_and_sync_are_timed_from_message_to_message(market: Market, tmp_path: Path) -> None:

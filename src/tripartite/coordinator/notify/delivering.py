@@ -23,12 +23,15 @@ from tripartite.coordinator.notify.models import FAILED, PENDING, SENT, Attempt,
 from tripartite.coordinator.notify.sealing import open_channel
 from tripartite.coordinator.notify.sending import NewsNotTaken, Send
 from tripartite.coordinator.notify.wording import NOTIFIED, news_of
+from tripartite.coordinator.ops.metrics.catalogue import WEBHOOK_DELIVERIES
+from tripartite.coordinator.ops.metrics.tally import TALLY
 from tripartite.coordinator.storing import now
 from tripartite.coordinator.work.queue import Lease, fenced, wake
 from tripartite.coordinator.work.runner import Again, Handler
 from tripartite.domain.errors import Refused, Tampered, Unavailable
 
 BOOKMARK: Final = "notify"
+_OUTCOMES: Final = {SENT: "delivered", PENDING: "retried", FAILED: "failed"}
 PAGE: Final = 200
 
 _PAUSES: Final = tuple(
@@ -72,6 +75,7 @@ def deliver(senders: Mapping[str, Send], *, key_file: Path) -> Handler:
                 state = FAILED
             Delivery.objects.filter(pk=number).update(state=state, tries=row.tries + 1)
             Attempt.objects.create(delivery_id=number, at=at, result=result[:64])
+        TALLY.count((WEBHOOK_DELIVERIES.name, _OUTCOMES[state]))
         return Again(_PAUSES[row.tries]) if state == PENDING else None
 
     return reconcile

@@ -34,6 +34,14 @@ class Delivery(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
+        indexes = (
+            # Few rows: counted at every scrape.
+            models.Index(
+                fields=["created_at"],
+                name="deliveries_that_wait",
+                condition=models.Q(state=PENDING),
+            ),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=["channel", "cursor"],

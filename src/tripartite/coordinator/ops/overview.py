@@ -21,6 +21,7 @@ _TEMPLATES: Final = Path(__file__).parent / "templates"
 # As in deploy/prometheus/tripartite-alerts.yml.
 _OLD_BACKUP: Final = 2 * 86_400.0
 _OLD_WORK: Final = 120.0
+_OLD_NEWS: Final = 3_600.0
 _OLD_CHECK: Final = 3 * 86_400.0
 _BLOCKS_BEHIND: Final = 5
 
@@ -99,9 +100,12 @@ def _work() -> Iterator[Figure]:
     failing = facts.failing_work()
     yield Figure("failing", str(failing), wrong=failing > 0)
     webhooks = facts.webhook_backlog()
-    yield Figure("webhooks waiting", str(webhooks.depth))
-    for outcome, number in facts.webhook_deliveries().items():
-        yield Figure(f"webhooks {outcome}", str(number))
+    yield Figure("news waiting to be delivered", str(webhooks.depth))
+    yield Figure(
+        "oldest waiting since",
+        _duration(webhooks.oldest_seconds),
+        wrong=webhooks.oldest_seconds > _OLD_NEWS,
+    )
     events, age = facts.event_log()
     yield Figure("events", str(events))
     yield Figure("last event", "none yet" if age is None else f"{_duration(age)} ago")

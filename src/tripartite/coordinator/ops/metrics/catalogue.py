@@ -39,6 +39,8 @@ class Metric:
     meaning: str = ""
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+    always: tuple[tuple[str, ...], ...] = ()
+    """Values of the labels that are shown from the first scrape on, if only with 0."""
 
 
 # Names, types, help texts, labels and buckets of the requirement document, Phase 3.1.
@@ -209,21 +211,23 @@ WORK_FAILING: Final = Metric(
 WEBHOOK_DELIVERIES: Final = Metric(
     "webhook_deliveries_total",
     Kind.COUNTER,
-    Source.DATABASE,
-    "Webhook deliveries by outcome",
+    Source.NODE,
+    "Tries to deliver news to a webhook or another channel, by outcome",
+    "`delivered`; `retried`, when another try will follow; `failed`, when none will.",
     labels=("outcome",),
+    always=(("delivered",), ("retried",), ("failed",)),
 )
 WEBHOOK_BACKLOG: Final = Metric(
     "webhook_backlog",
     Kind.GAUGE,
     Source.DATABASE,
-    "Webhook deliveries that wait",
+    "Deliveries that wait, of webhooks and other channels",
 )
 WEBHOOK_BACKLOG_AGE: Final = Metric(
     "webhook_backlog_oldest_seconds",
     Kind.GAUGE,
     Source.DATABASE,
-    "How long the oldest waiting webhook delivery has waited",
+    "How long the oldest waiting delivery has waited",
 )
 EVENTS: Final = Metric(
     "event_log_events_total",

@@ -102,10 +102,6 @@ def database_values() -> Iterator[tuple[Metric, Values]]:
     yield catalogue.WORK_AGE, {(): work.oldest_seconds}
     yield catalogue.WORK_FAILING, {(): facts.failing_work()}
 
-    yield (
-        catalogue.WEBHOOK_DELIVERIES,
-        {(outcome,): number for outcome, number in facts.webhook_deliveries().items()},
-    )
     webhooks = facts.webhook_backlog()
     yield catalogue.WEBHOOK_BACKLOG, {(): webhooks.depth}
     yield catalogue.WEBHOOK_BACKLOG_AGE, {(): webhooks.oldest_seconds}
@@ -148,8 +144,9 @@ def _counts(counted: Counted) -> Iterator[Family]:
         }
         match metric.kind:
             case Kind.COUNTER:
-                numbers = {labels: cell[0] for labels, cell in cells.items()}
-                yield family(metric, numbers or ({(): 0} if not metric.labels else {}))
+                numbers = dict.fromkeys(metric.always if metric.labels else ((),), 0.0)
+                numbers |= {labels: cell[0] for labels, cell in cells.items()}
+                yield family(metric, numbers)
             case Kind.HISTOGRAM:
                 if not cells and not metric.labels:
                     cells = {(): [0.0] * (len(metric.buckets) + 2)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +16,10 @@ from django.db import connection
 
 from tripartite.coordinator.ops.metrics.models import AuditPass
 from tripartite.coordinator.storing import now
+from tripartite.coordinator.wallets.keys import ATTACH
 from tripartite.coordinator.watch.models import NodeSighting
 from tripartite.coordinator.watch.node import FRESH_FOR
+from tripartite.coordinator.work.queue import SERVE
 from tripartite.domain.deadlines import Stage
 from tripartite.domain.lifecycle import CLOSED, PAYOUT_STATES, State
 from tripartite.domain.parties import Role
@@ -25,7 +27,6 @@ from tripartite.domain.parties import Role
 BACKUP_MARK: Final = "backup-done"
 """A file in DATA_DIR that whatever makes backups touches when one is complete."""
 
-_EVER: Final = datetime(2000, 1, 1, tzinfo=UTC)
 MISSING_AFTER: Final = timedelta(days=1)
 
 _PAYOUTS: Final = ", ".join(f"'{state.value}'" for state in PAYOUT_STATES)
@@ -102,7 +103,11 @@ def work_queue() -> Queue:
     """Work that is due."""
     at = now()
     with connection.cursor() as sql:
-        sql.execute("SELECT COUNT(*), MIN(due) FROM work_workitem WHERE due <= %s", [_stamp(at)])
+        # By pool: so the index is.
+        sql.execute(
+            "SELECT COUNT(*), MIN(due) FROM work_workitem WHERE pool IN (%s, %s) AND due <= %s",
+            [SERVE, ATTACH, _stamp(at)],
+        )
         depth, oldest = sql.fetchone()
     return Queue(int(depth), _seconds_since(oldest, at))
 
@@ -191,14 +196,17 @@ def _agents(condition: str, values: list[str | None]) -> Mapping[Role, int]:
     return found
 
 
-def webhook_deliveries() -> Mapping[str, int]:
-    """Deliveries so far, by outcome."""
-    return {"delivered": 0, "failed": 0}
-
-
 def webhook_backlog() -> Queue:
     """Deliveries that wait for their turn, or for their next try."""
-    return Queue(0, 0.0)
+    at = now()
+    with connection.cursor() as sql:
+        sql.execute(
+            "SELECT COUNT(*), MIN(d.created_at) FROM notify_delivery d"
+            " JOIN notify_channel c ON c.id = d.channel_id"
+            " WHERE d.state = 'pending' AND c.removed_at IS NULL"
+        )
+        depth, oldest = sql.fetchone()
+    return Queue(int(depth), _seconds_since(oldest, at))
 
 
 def _stamp(moment: datetime) -> str | None:
