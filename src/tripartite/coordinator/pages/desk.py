@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count, Max, Q
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,6 +15,7 @@ from django.views.decorators.http import require_safe
 from tripartite.coordinator.accounts.models import Account
 from tripartite.coordinator.escrows.models import Escrow
 from tripartite.coordinator.escrows.storage import record_of
+from tripartite.coordinator.ops.overview import overview
 from tripartite.coordinator.pages import wording
 from tripartite.coordinator.pages.reader import account_of
 from tripartite.coordinator.pages.sight import due_at, turn_of
@@ -73,6 +75,7 @@ def operation(request: HttpRequest) -> HttpResponse:
         {
             "here": "operation",
             "node": latest_sighting(),
+            "groups": overview(settings.COORDINATOR.data_dir),
             "states": [(wording.STATES[state], by_state.get(state.value, 0)) for state in State],
             "accounts": Account.objects.count(),
             "arbiters": Account.objects.filter(is_arbiter=True).order_by("name"),
