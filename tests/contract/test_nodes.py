@@ -132,6 +132,10 @@ def test_a_database_that_is_away_for_half_a_minute_costs_nothing(tmp_path: Path)
         seen += _heard(nodes[0], vendor, len(said), after=seen[-1]["cursor"])
         assert [event["data"].get("envelope") for event in seen[before:]] == said
         assert [event["cursor"] for event in seen] == sorted({event["cursor"] for event in seen})
+        with listen(nodes[0], vendor, after=seen[-1]["cursor"]) as socket:
+            again = say(nodes[1], market, deal, 200)
+            assert read(socket, 1)[0]["data"]["envelope"] == again, "news are pushed again"
+        assert "uncaught" not in nodes[0].log.read_text() + nodes[1].log.read_text()
         use_database(url)
 
 

@@ -127,7 +127,7 @@ class Hall:
     def add_attach(self, *, lease: float = 15.0, workers: int = 4) -> Node:
         """One more attach process."""
         name = f"attach-{len(self.attaches)}"
-        words = ["attach", "--lease", str(lease), "--workers", str(workers), "--watching", "1"]
+        words = ["attach", "--lease", str(lease), "--workers", str(workers), "--watching", "60"]
         node = Node(name, self.directory, words, self.settings)
         self.attaches.append(node)
         node.start()

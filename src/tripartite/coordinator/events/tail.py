@@ -140,8 +140,10 @@ class _ChannelWaiter:
 
     def wait(self) -> None:
         # A notification that came during the read was kept by the driver and counts here.
-        for _ in connection.connection.notifies(timeout=_POSTGRESQL_POLL, stop_after=1):
-            return
+        # The driver's own generator: without this its errors aren't Django's, which ``run`` knows.
+        with connection.wrap_database_errors:
+            for _ in connection.connection.notifies(timeout=_POSTGRESQL_POLL, stop_after=1):
+                return
 
     def wake(self) -> None:
         """Nothing to do: it looks up often enough to notice ``stop``."""
