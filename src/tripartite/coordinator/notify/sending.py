@@ -29,7 +29,7 @@ class NewsNotTaken(Unavailable):
 
     code: ClassVar[str] = "news_not_taken"
 
-    def __init__(self, detail: str, *, result: str) -> None:
+    def __init__(self, detail: str, *, result: str = "news_not_taken") -> None:
         """``result`` goes into the delivery log."""
         super().__init__(detail)
         self.result = result
