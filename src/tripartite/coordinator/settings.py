@@ -186,7 +186,7 @@ LANGUAGES = [("en", _("English")), ("de", _("German"))]
 LOCALE_PATHS = [Path(__file__).parent / "locale"]
 STATIC_URL = "/static/"
 # The look is shared with the agent's own page.
-STATICFILES_DIRS = [Path(__file__).parent.parent / "look", Path(__file__).parent / "static"]
+STATICFILES_DIRS = [Path(__file__).parent.parent / "look"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "tripartite.coordinator.pages.static_files.Fingerprinted"},
