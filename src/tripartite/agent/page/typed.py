@@ -17,7 +17,7 @@ def draft_in(form: Form) -> proposing.Draft:
     """What was typed. Raises what ``read_draft`` raises."""
     other = form.text("vendor").strip() or form.text("buyer").strip() or form.text("other").strip()
     sells = form.text("role") == "vendor"
-    return proposing.readdraft_in(
+    return proposing.read_draft(
         buyer=other if sells else None,
         vendor=None if sells else other,
         arbiter=form.text("arbiter").strip(),
@@ -56,10 +56,12 @@ def share_in(text: str) -> int:
 
 
 def bps_in(form: Form) -> int:
+    """The vendor's part of a ruling, in basis points. Raises ``FeeRuleInvalid``."""
     winner = {"buyer": 0, "vendor": ALL_BPS}.get(form.text("winner"))
     return proposing.read_percent(form.text("vendor_percent")) if winner is None else winner
 
 
 def cosigner_in(form: Form) -> Role | None:
+    """Who signs a ruling with the arbiter, if somebody was named."""
     chosen = form.text("cosigner")
     return Role(chosen) if chosen in (Role.BUYER, Role.VENDOR) else None
