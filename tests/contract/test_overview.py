@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.contract.kit import Market
+from allauth.mfa.models import Authenticator
+from django.test import Client
+
+from tests.contract.kit import Market, open_account
 from tests.contract.scraping import scrape_here
+from tripartite.coordinator.accounts.models import Account
 from tripartite.coordinator.ops.overview import Figure, overview, render
 from tripartite.coordinator.recovery.models import Incident
 from tripartite.coordinator.storing import now
 from tripartite.domain.deadlines import Stage
+from tripartite.domain.parties import Role
 
 
 def figures(data_dir: Path) -> dict[tuple[str, str], Figure]:
@@ -68,3 +73,18 @@ def test_the_fragment_has_no_script_and_no_escrow_in_it(market: Market, tmp_path
     assert "style=" not in html
     assert deal.escrow_id not in html
     assert str(deal.amount) not in html
+
+
+def test_the_page_for_admins_shows_them_and_others_do_not_get_it(market: Market) -> None:
+    admin = Account.objects.get(pk=open_account("operator", admin=True).account_id)
+    Authenticator.objects.create(user=admin, type=Authenticator.Type.TOTP, data={"secret": "x"})
+    client = Client(raise_request_exception=False)
+    client.force_login(admin)
+
+    shown = client.get("/operation", SERVER_NAME="127.0.0.1")
+
+    assert shown.status_code == 200
+    assert "payouts without news for 6 hours" in shown.content.decode()
+    stranger = Client(raise_request_exception=False)
+    stranger.force_login(Account.objects.get(pk=market.people[Role.BUYER].account_id))
+    assert stranger.get("/operation", SERVER_NAME="127.0.0.1").status_code != 200

@@ -22,6 +22,7 @@ from tripartite.coordinator.escrows.errors import EscrowUnknown
 from tripartite.coordinator.escrows.models import Escrow
 from tripartite.coordinator.escrows.storage import record_of
 from tripartite.coordinator.ops.health import checks
+from tripartite.coordinator.ops.overview import overview
 from tripartite.coordinator.pages import wording
 from tripartite.coordinator.pages.reader import account_of
 from tripartite.coordinator.pages.sight import due_at, turn_of
@@ -87,6 +88,7 @@ def operation(request: HttpRequest) -> HttpResponse:
             "node": latest_sighting(),
             "checks": checks(),
             "cases": cases.cases(offset=0, limit=1).total,
+            "groups": overview(settings.COORDINATOR.data_dir),
             "states": [(wording.STATES[state], by_state.get(state.value, 0)) for state in State],
             "accounts": Account.objects.count(),
             "arbiters": Account.objects.filter(is_arbiter=True).order_by("name"),
