@@ -8,6 +8,7 @@ own origin and carry its session's token, and nothing is shown without a session
 from __future__ import annotations
 
 import hmac
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,6 +81,11 @@ class _Server(ThreadingHTTPServer):
         self.hosts = frozenset(f"{name}:{port}" for name in (HOST, "localhost"))
         # Cookies know no ports: each agent on this machine has a name of its own.
         self.cookie = f"agent-{port}"
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 — socketserver's own signature
+        """A browser that went away before it had its answer is nobody's fault."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            _log.exception("page_connection_failed")
 
 
 def _listen(port: int) -> _Server:
