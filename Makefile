@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup check test demo docs bench faults lies lock
+.PHONY: help setup check test demo docs bench attached faults lies lock
 
 BIN := .venv/bin
 # Directories that hold Python now; one that doesn't exist yet is no error.
@@ -24,7 +24,8 @@ check: setup ## formatting, lint, types, import contracts, generated docs, lock 
 	$(BIN)/python scripts/check_locks.py
 
 test: setup ## all tests, on two cores, the cheap ones first; writes build/lies.json
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/contract tests/functional tests/liars
+	$(BIN)/python -m pytest tests/web
 
 demo: setup ## one escrow on a regtest network; ARGS=--keep leaves one to click through
 	$(BIN)/tripartite demo $(ARGS)
@@ -40,6 +41,9 @@ bench: setup ## our figures beside those of the bare calls; writes a JSON each i
 
 lies: setup ## only the lies of the threat model, told to real agents; writes build/lies.json
 	$(BIN)/python -m pytest tests/liars
+
+attached: setup ## registered wallet RPCs on real daemons: races, nodes, an outage (half an hour)
+	$(BIN)/python -m pytest tests/attached
 
 faults: setup ## kill each process at each step of an escrow (hours); writes build/faults.json
 	$(BIN)/python -m tests.faults $(FAULTS)

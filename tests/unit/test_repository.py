@@ -96,6 +96,7 @@ def test_the_makefile_lists_the_verbs_it_promises() -> None:
         "demo",
         "docs",
         "bench",
+        "attached",
         "faults",
         "lies",
     }
