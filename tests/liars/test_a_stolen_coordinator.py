@@ -37,6 +37,12 @@ TRIED = 2
 """With so many keys a wallet is made; with all of them it is worked out what they would open."""
 
 
+class ThievesWallet(SigningWallet):
+    """A client of the thief's own: nothing keeps it from asking for what ours never asks for."""
+
+    METHODS = SigningWallet.METHODS | {"generate_from_keys", "query_key"}
+
+
 @dataclass(frozen=True)
 class Thief:
     """What was taken, and a wallet-rpc to try it with."""
@@ -234,7 +240,7 @@ def _wallet_rpc(deal: Deal, directory: Path) -> Iterator[tuple[SigningWallet, Pa
     chain = deal.devnet.chain
     with (
         WalletRpcProcess.start(directory, node_url=chain.url, network=Network.REGTEST) as process,
-        SigningWallet(process.url, process.login) as wallet,
+        ThievesWallet(process.url, process.login) as wallet,
     ):
         yield wallet, process.wallets
 
