@@ -33,9 +33,14 @@ class JournalIncomplete(Tampered):
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Look again after so many seconds, or when something arrives."""
+    """Look again after so many seconds, or when something arrives.
+
+    ``looked`` is False if the look itself had to be put off: then no news may shorten the wait, and
+    none need come for the next try.
+    """
 
     seconds: float
+    looked: bool = True
 
 
 @dataclass(frozen=True, slots=True)

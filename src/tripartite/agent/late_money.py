@@ -47,7 +47,7 @@ def watch_late(desk: Desk, case: StoredCase) -> Outcome:
             after=paid_at,
         )
     except SlotsTaken:
-        return Later(desk.pace.guarding)
+        return Later(desk.pace.guarding, looked=False)
     desk.journal.set_setting(_LOOKS + case.escrow_id, f"{ended.isoformat()} {now.isoformat()}")
     required = case.record.agreement.terms.required_confirmations
     deep = [one for one in sighting.outputs if one.confirmations(sighting.height) >= required]

@@ -228,8 +228,8 @@ class Reconciler:
         match outcome:
             case None:
                 return None
-            case Later(seconds):
-                if isinstance(step, WatchDeposit | WatchPayout):
+            case Later(seconds, looked):
+                if looked and isinstance(step, WatchDeposit | WatchPayout):
                     return self._looks.made(case, step, moment, seconds)
                 return seconds
             case Seen(event):

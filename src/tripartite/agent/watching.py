@@ -39,7 +39,7 @@ def watch_deposit(desk: Desk, case: StoredCase) -> Outcome:
         sighting = desk.wallets.deposits(escrow_wallet(desk, case))
     except SlotsTaken:
         # Key exchanges and payouts come first; the money is no less there for being seen later.
-        return Later(deposit_pause(desk, case))
+        return Later(deposit_pause(desk, case), looked=False)
     _warn_of_many_parts(desk, case, sighting.outputs)
     counted = tally(
         sighting.outputs,

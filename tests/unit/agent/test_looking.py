@@ -10,7 +10,7 @@ from tests.unit.agent.market import Market
 from tests.unit.protocol.trade import ESCROW_ID, terms
 from tripartite.agent.decisions import Decision
 from tripartite.agent.pulse import Pulse
-from tripartite.agent.wallets.records import Sighting
+from tripartite.agent.wallets.records import Sighting, SlotsTaken
 from tripartite.domain.deposits import Output
 from tripartite.domain.lifecycle import State
 from tripartite.domain.parties import Network
@@ -88,6 +88,27 @@ def test_what_happens_during_a_look_is_not_missed(
 
     assert pause is not None
     assert 0 < pause <= waiting.buyer.desk.pace.watching
+
+
+def test_a_look_that_found_no_free_slot_is_made_soon_though_no_news_come(
+    waiting: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The block that it was made for was the last for a while."""
+    waiting.buyer.seconds += 100
+    waiting.buyer.wallets.deposit(terms().amount_due)
+    waiting.buyer.reconciler.stir(block=True)
+
+    def taken(ref: object) -> object:
+        raise SlotsTaken("Look again later.")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(waiting.buyer.wallets, "deposits", taken)
+        pause = waiting.buyer.work()
+    assert pause == waiting.buyer.desk.pace.watching
+    waiting.buyer.seconds += pause
+    waiting.buyer.work()
+
+    assert waiting.record.reports[waiting.buyer.role].confirmed == terms().amount_due
 
 
 def test_money_that_is_there_waits_for_blocks_only(waiting: Market) -> None:
