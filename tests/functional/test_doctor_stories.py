@@ -22,7 +22,6 @@ from tripartite.agent.reconciling import Reconciler
 from tripartite.agent.wallets.pool import WalletPool
 from tripartite.agent.wallets.records import Node, SignedPayout, WalletRef
 from tripartite.devnet.party import Party
-from tripartite.domain.lifecycle import State
 from tripartite.domain.parties import Role
 from tripartite.monero.monerod import Monerod
 from tripartite.monero.processes import MonerodProcess
@@ -31,12 +30,11 @@ Accident = Callable[[WalletPool, WalletRef], None]
 
 
 class AccidentProne:
-    """The true wallets; once, something happens to them before or after they sign."""
+    """The true wallets; once, something happens to them before they sign."""
 
     def __init__(self, pool: WalletPool) -> None:
         self._pool = pool
         self.before: Accident | None = None
-        self.before_sending: Accident | None = None
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._pool, name)
@@ -49,17 +47,10 @@ class AccidentProne:
         plan: PayoutPlan,
         on_signed: Callable[[SignedPayout], None],
     ) -> SignedPayout:
-        before, sending = self.before, self.before_sending
-        self.before = self.before_sending = None
+        before, self.before = self.before, None
         if before is not None:
             before(self._pool, ref)
-
-        def persist(signed: SignedPayout) -> None:
-            on_signed(signed)
-            if sending is not None:
-                sending(self._pool, ref)
-
-        return self._pool.cosign(ref, builder_info, txset, plan, persist)
+        return self._pool.cosign(ref, builder_info, txset, plan, on_signed)
 
 
 class WatchedAgent(Agent):
@@ -123,27 +114,4 @@ def test_a_node_that_is_behind_is_named_and_no_wallet_unlearns_the_deposit_from_
     deal.buyer.release()
     deal.finish()
 
-    assert deal.received(Role.VENDOR) == deal.amount - deal.payout_fee()
-
-
-def test_a_payout_that_the_network_refuses_is_sent_again_until_it_is_taken(market: Market) -> None:
-    """A reorganisation as it is signed takes the deposit away; it is mined again."""
-    chain = market.devnet.chain
-    deal = market.keyed_deal()
-    deposit = deal.fund()
-
-    def reorganise(_: WalletPool, __: WalletRef) -> None:
-        chain.pop(12)
-        chain.forget(deposit)
-
-    with watched(market.vendor, chain.url) as vendor:
-        vendor.wallets.before_sending = reorganise
-        deal.buyer.release()
-        deal.until(lambda: "submit_rejected" in deal.vendor.alarms(), what="the node refuses it")
-        chain.mine(1)
-        chain.send_again(deposit)
-        chain.mine(12)
-        deal.finish()
-
-    assert deal.state is State.COMPLETED
     assert deal.received(Role.VENDOR) == deal.amount - deal.payout_fee()
