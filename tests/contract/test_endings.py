@@ -58,7 +58,7 @@ def test_a_dispute_is_told_with_who_and_when_but_not_why(market: Market) -> None
 
     assert shown["dispute"]["opened_by"] == "buyer"
     assert shown["dispute"]["opened_at"] is not None
-    assert {"role": "arbiter", "what": "rule"} in shown["waiting_on"]
+    assert shown["waiting_on"] == [{"role": "arbiter", "what": "rule"}]
     (told,) = events(market, "DisputeOpened")
     assert told["data"] == {"opened_by": "buyer"}
     assert events(market, "DisputeResolved") == []

@@ -179,6 +179,9 @@ PAYOUT_STATES: Final = (State.RELEASING, State.REFUNDING, State.SETTLING)
 PAID_OUT: Final = frozenset({State.COMPLETED, State.REFUNDED, State.SETTLED})
 CLOSED: Final = PAID_OUT | {State.CANCELLED}
 
+BEFORE_THE_WALLET: Final = frozenset({State.CREATED, State.ACCEPTED, State.KEYING})
+"""Where a wallet can still be given to the escrow."""
+
 MAY_HOLD_MONEY: Final = frozenset(
     {State.AWAITING_DEPOSIT, State.FUNDED, State.DISPUTED, *PAYOUT_STATES}
 )

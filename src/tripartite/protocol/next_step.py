@@ -123,20 +123,22 @@ def waiting_on(record: Record) -> tuple[tuple[Role, str], ...]:
         return busy
     if is_open(record.state, Event.DEPOSIT_CONFIRMED, by=Teller.WALLETS):
         return ((Role.BUYER, "deposit"),)
-    return tuple(
-        (role, verb)
-        for role, event in _DECIDERS
-        if event in open_moves(record.state, role) and (verb := event.verb) is not None
-    )
+    for role, event in _DECIDERS:
+        if event in open_moves(record.state, role) and event.verb is not None:
+            return ((role, event.verb),)
+    return ()
 
 
 _PASSIVE = (type(None), WatchDeposit, WatchPayout)
 
 _DECIDERS = (
-    (Role.BUYER, Event.RELEASE_SIGNED),
     (Role.ARBITER, Event.RULED_SPLIT),
+    (Role.BUYER, Event.RELEASE_SIGNED),
 )
-"""Whose decision ends the wait when no agent has anything to do."""
+"""Whose decision ends the wait when no agent has anything to do: of those who can decide, the first.
+
+In a dispute that is the arbiter. Who disputes could give in at any time, and isn't asked to.
+"""
 
 
 def step_name(step: Doing | None) -> str:

@@ -352,4 +352,4 @@ def test_a_payout_sent_before_a_dispute_is_watched_in_it(trade: Trade) -> None:
     dispute(trade, VENDOR)
 
     assert {next_step(trade.now, role) for role in Role} == {WatchPayout("cd" * 32)}
-    assert (ARBITER, "rule") in waiting_on(trade.now)
+    assert waiting_on(trade.now) == ((ARBITER, "rule"),), "who disputes isn't asked to give in"

@@ -181,12 +181,7 @@ def look(account: Account, escrow_id: str, *, required: int) -> Sight:
 
 def turn_of(record: Record, role: Role, names: Mapping[Role, str], since: datetime) -> Turn:
     """Whose turn it is, as ``role`` reads it."""
-    # Who disputes is not asked to release, although they always may.
-    waits = [
-        (who, what)
-        for who, what in waiting_on(record)
-        if not (what == "release" and record.disputed_by is not None)
-    ]
+    waits = waiting_on(record)
     mine = [what for who, what in waits if who is role]
     others = tuple(
         (wording.ROLES[who], names.get(who, ""), wording.THEIR_TURN.get(what, what))

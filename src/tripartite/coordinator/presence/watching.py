@@ -11,12 +11,12 @@ from tripartite.coordinator.escrows.models import Participant
 from tripartite.coordinator.escrows.storage import record_of
 from tripartite.coordinator.events.log import EventType, NewEvent, append
 from tripartite.coordinator.presence.models import AgentPresence
-from tripartite.coordinator.recovery.telling import responsible
 from tripartite.coordinator.storing import now, rfc3339, write_transaction
 from tripartite.coordinator.work.queue import Lease, fenced, wake
 from tripartite.coordinator.work.runner import Again, Handler
 from tripartite.domain.lifecycle import CLOSED, State
 from tripartite.domain.parties import Role
+from tripartite.protocol.next_step import waiting_on
 
 PRESENCE: Final = "presence:"
 
@@ -97,5 +97,5 @@ def _waiting_for(account_id: int) -> Iterable[tuple[str, Role]]:
     for row in rows:
         escrow = row.escrow
         record = record_of(escrow.escrow_id, escrow.version, escrow.snapshot)
-        if any(who.value == row.role for who, _ in responsible(record)):
+        if any(who.value == row.role for who, _ in waiting_on(record)):
             yield escrow.escrow_id, Role(row.role)

@@ -12,11 +12,11 @@ from tripartite.coordinator.escrows.models import Escrow, Participant
 from tripartite.coordinator.escrows.storage import record_of
 from tripartite.coordinator.recovery import panels
 from tripartite.coordinator.recovery.models import Action, Incident, Panel, Standing
-from tripartite.coordinator.recovery.telling import responsible
 from tripartite.coordinator.storing import now
 from tripartite.domain.deadlines import Stage, hours_stuck
 from tripartite.domain.lifecycle import State, shown_as
 from tripartite.domain.parties import Role
+from tripartite.protocol.next_step import waiting_on
 
 PAGE: Final = 100
 
@@ -59,7 +59,7 @@ def _case(escrow_id: str, since: datetime) -> Mapping[str, object]:
         "quiet_until": None if incident is None else incident.quiet_until,
         "amount": str(row.amount),
         "parties": {role.value: parties[role.value] for role in Role},
-        "waiting_on": [{"role": role.value, "what": what} for role, what in responsible(record)],
+        "waiting_on": [{"role": role.value, "what": what} for role, what in waiting_on(record)],
         "panels": [
             panels.shown(one)
             for one in Panel.objects.filter(action__incident=incident).order_by("pk")

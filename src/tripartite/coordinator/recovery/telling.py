@@ -40,7 +40,7 @@ SUGGESTIONS: Final = (
 
 def action_required(record: Record, role: Role) -> str:
     """What the party in ``role`` reads: its own next act, or whom it waits for."""
-    waited_for = responsible(record)
+    waited_for = waiting_on(record)
     for who, what in waited_for:
         if who is role:
             return _ACTIONS.get(what, f"Bring your agent online: {what} waits for you.")
@@ -48,13 +48,6 @@ def action_required(record: Record, role: Role) -> str:
         return _ON_ITS_WAY
     names = " and ".join(f"the {who.value}" for who, _ in waited_for)
     return f"Nothing to do for you: this waits for {names}."
-
-
-def responsible(record: Record) -> tuple[tuple[Role, str], ...]:
-    """Who has to act and with what. In a dispute that is the arbiter, whoever could give in."""
-    waited_for = waiting_on(record)
-    rulers = tuple(one for one in waited_for if one[1] == "rule")
-    return rulers or waited_for
 
 
 def alarm(
@@ -69,7 +62,7 @@ def alarm(
         for role, account in accounts.items()
     ]
     if stage is Stage.CRITICAL:
-        waited = ", ".join(f"{who.value}: {what}" for who, what in responsible(record))
+        waited = ", ".join(f"{who.value}: {what}" for who, what in waiting_on(record))
         action = f"Waited for: {waited or 'the network'}."
         told.append(_stuck(record, stage=stage, hours=hours, action=action, to=ADMINS))
     if stage is Stage.RECOVERY:

@@ -16,10 +16,9 @@ from tripartite.coordinator.wallets.models import (
     WalletMapping,
     WalletRegistration,
 )
-from tripartite.coordinator.wallets.registering import BEFORE_THE_WALLET
 from tripartite.coordinator.work.queue import Lease, fenced, wake
 from tripartite.domain.errors import TripartiteError
-from tripartite.domain.lifecycle import State
+from tripartite.domain.lifecycle import BEFORE_THE_WALLET, State
 from tripartite.domain.parties import Role
 from tripartite.domain.secrets import Secret
 

@@ -48,15 +48,12 @@ from tripartite.coordinator.wallets.models import (
     WalletRegistration,
 )
 from tripartite.coordinator.work.queue import wake
-from tripartite.domain.lifecycle import State
+from tripartite.domain.lifecycle import BEFORE_THE_WALLET, State
 from tripartite.domain.parties import Role
 
 _FIRST_LOOK_SECONDS: Final = 0.01
 _LOOK_SECONDS: Final = 0.2
 T = TypeVar("T")
-
-BEFORE_THE_WALLET: Final = frozenset({State.CREATED, State.ACCEPTED, State.KEYING})
-"""Where a wallet can still be given to the escrow."""
 
 _log = structlog.get_logger()
 
