@@ -6,15 +6,18 @@ import os
 import re
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.test import Client
 
+from tests.contract.clock import Clock
 from tests.contract.kit import Api, Market
 from tests.contract.test_page_access import browser
 from tripartite.coordinator.accounts.models import Account, ApiToken
+from tripartite.coordinator.escrows.models import Escrow
 from tripartite.coordinator.recovery.models import Incident
 from tripartite.coordinator.storing import now
 from tripartite.domain.deadlines import Stage
@@ -282,3 +285,18 @@ def test_an_admin_acts_on_a_case_and_it_stays_on_record(market: Market) -> None:
     assert "Say why" in too_short.text
     assert "It is on record" in taken.text
     assert "nobody has said a word" in taken.text
+
+
+def test_a_page_names_the_next_alarm_that_is_really_raised(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After seven hours the alarm of the sixth is past: the next one is that of the twelfth."""
+    clock = Clock(monkeypatch)
+    deal = market.broadcast_deal()
+    since = Escrow.objects.get(pk=deal.escrow_id).changed_at
+
+    clock.advance(hours=7)
+    shown = browser(Account.objects.get(name="buyer")).get(f"/escrows/{deal.escrow_id}").text
+
+    assert f"{since + timedelta(hours=12):%Y-%m-%d %H:%M} UTC" in shown
+    assert f"{since + timedelta(hours=6):%Y-%m-%d %H:%M} UTC" not in shown

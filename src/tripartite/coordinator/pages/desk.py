@@ -25,7 +25,7 @@ from tripartite.coordinator.ops.health import checks
 from tripartite.coordinator.ops.overview import overview
 from tripartite.coordinator.pages import wording
 from tripartite.coordinator.pages.reader import account_of
-from tripartite.coordinator.pages.sight import due_at, turn_of
+from tripartite.coordinator.pages.sight import alarm_of, turn_of
 from tripartite.coordinator.recovery import actions, cases
 from tripartite.coordinator.recovery.actions import Kind
 from tripartite.coordinator.recovery.reading import LONGEST, SHORTEST
@@ -163,8 +163,8 @@ def _dispute(row: Escrow) -> dict[str, object]:
         "opened_by": wording.ROLES[record.disputed_by] if record.disputed_by else "",
         "opened_at": opened_at,
         "hours": hours_stuck(last_activity=opened_at, now=now()),
-        "due": due_at(record, row.changed_at),
+        "due": alarm_of(row, record.state),
         "buyer": names[Role.BUYER],
         "vendor": names[Role.VENDOR],
-        "turn": turn_of(record, Role.ARBITER, names, row.changed_at),
+        "turn": turn_of(record, Role.ARBITER, names),
     }

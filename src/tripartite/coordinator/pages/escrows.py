@@ -162,7 +162,7 @@ def _row(row: Escrow, account: Account) -> dict[str, object]:
         for one in Participant.objects.filter(escrow=row).select_related("account")
     }
     role = next(role for role, one in people.items() if one.pk == account.pk)
-    turn = turn_of(record, role, {one: people[one].name for one in Role}, row.changed_at)
+    turn = turn_of(record, role, {one: people[one].name for one in Role})
     return {
         "escrow_id": row.escrow_id,
         "state": wording.STATES[record.state],

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from typing import Final
 
 import segno
+from django.conf import settings
 from django.db.models import Max
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -23,9 +24,9 @@ from tripartite.coordinator.events.models import Event as LoggedEvent
 from tripartite.coordinator.pages import wording
 from tripartite.coordinator.pages.wording import Text
 from tripartite.coordinator.presence.models import AgentPresence
+from tripartite.coordinator.recovery.incidents import next_alarm
 from tripartite.coordinator.relay.models import Message
 from tripartite.coordinator.watch.models import PayoutSighting
-from tripartite.domain.deadlines import Durations
 from tripartite.domain.deposits import shortfall
 from tripartite.domain.lifecycle import CLOSED, PAYOUT_STATES, Event, State, Teller, is_open, verbs
 from tripartite.domain.money import format_xmr
@@ -54,7 +55,6 @@ class Turn:
     headline: Text
     others: tuple[tuple[Text, str, Text], ...]
     next: Text
-    due: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,7 @@ class Sight:
     amount: str
     network: str
     turn: Turn
+    due: datetime | None
     steps: tuple[tuple[str, str], ...]
     parties: tuple[PartyShown, ...]
     deposit: Deposit | None
@@ -153,7 +154,8 @@ def look(account: Account, escrow_id: str, *, required: int) -> Sight:
         meaning=wording.MEANINGS[record.state],
         amount=format_xmr(amount),
         network=row.network,
-        turn=turn_of(record, role, {one: people[one].account.name for one in Role}, row.changed_at),
+        turn=turn_of(record, role, {one: people[one].account.name for one in Role}),
+        due=alarm_of(row, record.state),
         steps=_steps(record.state),
         parties=_parties(row.escrow_id, people, role),
         deposit=_deposit(record),
@@ -179,7 +181,7 @@ def look(account: Account, escrow_id: str, *, required: int) -> Sight:
     )
 
 
-def turn_of(record: Record, role: Role, names: Mapping[Role, str], since: datetime) -> Turn:
+def turn_of(record: Record, role: Role, names: Mapping[Role, str]) -> Turn:
     """Whose turn it is, as ``role`` reads it."""
     waits = waiting_on(record)
     mine = [what for who, what in waits if who is role]
@@ -190,27 +192,18 @@ def turn_of(record: Record, role: Role, names: Mapping[Role, str], since: dateti
     )
     following = wording.NEXT[record.state]
     if record.state in CLOSED:
-        return Turn("done", wording.MEANINGS[record.state], (), following, None)
+        return Turn("done", wording.MEANINGS[record.state], (), following)
     if mine:
         headline: Text = wording.YOUR_TURN.get(mine[0], mine[0])
-        return Turn("yours", headline, others, following, due_at(record, since))
+        return Turn("yours", headline, others, following)
     headline = _("You have nothing to do now.") if others else _("The network is at work.")
-    return Turn("wait", headline, others, following, due_at(record, since))
+    return Turn("wait", headline, others, following)
 
 
-def due_at(record: Record, since: datetime) -> datetime | None:
-    """When somebody is alarmed if nothing happens. No money ever moves by it."""
-    agreed, usual = record.agreement.terms.deadlines, Durations()
-    waits: Mapping[State, timedelta] = {
-        State.CREATED: agreed.accept,
-        State.ACCEPTED: agreed.key_exchange,
-        State.KEYING: agreed.key_exchange,
-        State.AWAITING_DEPOSIT: agreed.deposit,
-        State.DISPUTED: usual.dispute,
-        **dict.fromkeys(PAYOUT_STATES, usual.payout[0]),
-    }
-    wait = waits.get(record.state)
-    return None if wait is None else since + wait
+def alarm_of(row: Escrow, state: State) -> datetime | None:
+    """When somebody is alarmed if nothing happens, by this operator's durations."""
+    durations = settings.COORDINATOR.durations
+    return next_alarm(row.escrow_id, state, changed_at=row.changed_at, durations=durations)
 
 
 def _steps(state: State) -> tuple[tuple[str, str], ...]:

@@ -25,7 +25,7 @@ from tripartite.coordinator.work.queue import Lease, fenced, wake
 from tripartite.coordinator.work.runner import Again, Handler
 from tripartite.domain import stages
 from tripartite.domain.deadlines import Durations, Stage, hours_stuck
-from tripartite.domain.lifecycle import CLOSED
+from tripartite.domain.lifecycle import CLOSED, State
 from tripartite.domain.parties import Role
 from tripartite.protocol.progress import Progress, progress
 from tripartite.protocol.record import Record
@@ -94,9 +94,7 @@ def look_at(escrow_id: str, durations: Durations) -> datetime | None:
         last_activity=look.last_activity,
         now=at,
         durations=durations,
-        incident=stages.NO_INCIDENT
-        if incident is None
-        else stages.Incident(Stage(incident.stage), incident.quiet_until),
+        incident=_on_file(incident),
     )
     told = list(look.told)
     if found.raised is not None:
@@ -106,6 +104,20 @@ def look_at(escrow_id: str, durations: Durations) -> datetime | None:
     if told:
         append(told, at=at)
     return found.look_at
+
+
+def next_alarm(
+    escrow_id: str, state: State, *, changed_at: datetime, durations: Durations
+) -> datetime | None:
+    """When the next alarm is raised if nothing happens. No money ever moves by it."""
+    row = Standing.objects.filter(pk=escrow_id).first()
+    return stages.judge(
+        state,
+        last_activity=changed_at if row is None else row.last_activity,
+        now=now(),
+        durations=durations,
+        incident=_on_file(open_incident(escrow_id)),
+    ).look_at
 
 
 def accounts_of(escrow_id: str) -> Mapping[Role, int]:
@@ -118,6 +130,12 @@ def accounts_of(escrow_id: str) -> Mapping[Role, int]:
 def open_incident(escrow_id: str) -> Incident | None:
     """The present standstill that an alarm was raised about."""
     return Incident.objects.filter(escrow_id=escrow_id, cleared_at=None).first()
+
+
+def _on_file(incident: Incident | None) -> stages.Incident:
+    if incident is None:
+        return stages.NO_INCIDENT
+    return stages.Incident(Stage(incident.stage), incident.quiet_until)
 
 
 def _store(look: _Look, stage: Stage, *, at: datetime) -> None:
