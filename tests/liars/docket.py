@@ -31,7 +31,6 @@ class Docket:
 
     def at(self, stage: State) -> Deal:
         """One that stands right there: brought so far, or made, if there is none."""
-        self._wake()
         found = max(
             (one for one in reversed(self._deals) if _serves(one, stage)),
             key=lambda one: _COURSE.index(one.state),
@@ -48,7 +47,7 @@ class Docket:
             deal.until(lambda: all(deal.reported(one) == deal.amount for one in _TRADERS))
         return deal
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
         """Start whose agent was stopped, unless somebody evil sits in that home."""
         for party in self._market.parties.values():
             if party.pid is None and not Home(party.home).is_running():
