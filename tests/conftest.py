@@ -1,13 +1,17 @@
-"""One devnet for all stories on real daemons, of functional tests and of liars."""
+"""One devnet for all stories on real daemons, of functional tests and of liars; one log per test."""
 
 from __future__ import annotations
 
+import logging
 import shutil
+import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tripartite.devnet.network import Devnet
 
@@ -28,3 +32,16 @@ def devnet(request: pytest.FixtureRequest) -> Iterator[Devnet]:
         else:
             shutil.rmtree(directory)
     assert troubles == []
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """What a test makes of the log ends with it: its sink may be closed when the next one logs."""
+    configured, root = structlog.get_config(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    hooks = sys.excepthook, threading.excepthook
+    yield
+    structlog.configure(**configured)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    sys.excepthook, threading.excepthook = hooks
