@@ -25,6 +25,7 @@ from typing import Final
 import django
 
 import tripartite
+from tripartite.coordinator.doctor.report import WEIGHTS, Check, Verdict
 from tripartite.coordinator.ops.metrics import catalogue
 from tripartite.coordinator.ops.metrics.catalogue import Metric, Source
 from tripartite.domain import errors, lifecycle
@@ -234,6 +235,42 @@ def _metrics_page() -> str:
     )
 
 
+def _doctor_page() -> str:
+    said = {enum: _member_docs(enum) for enum in (Check, Verdict)}
+    return "\n".join(
+        [
+            "# What `tripartite doctor` looks at",
+            "",
+            NOTICE.format(source="`src/tripartite/coordinator/doctor/report.py`"),
+            "Run it on the coordinator's machine, as its user, with its settings. It changes nothing.",
+            "",
+            "```",
+            "tripartite doctor            for people",
+            "tripartite doctor --json     for programs",
+            "tripartite doctor --quick    believe the running check of the event log",
+            "```",
+            "",
+            "## Checks",
+            "",
+            *_table(
+                ["check", "well is", "weight"],
+                ([f"`{one}`", said[Check][one.name], str(WEIGHTS[one])] for one in Check),
+            ),
+            "",
+            "## Verdicts",
+            "",
+            *(f"- `{one}`: {said[Verdict][one.name]}" for one in Verdict),
+            "",
+            "A check counts as the worst that was found of it. The score is what was seen to be good, by",
+            "weight, of 100; weak counts half, unknown nothing.",
+            "",
+            "It ends with 3 if something was tampered with, else with 1 if something is bad, else with 75",
+            "if something is unknown, else with 0.",
+            "",
+        ]
+    )
+
+
 def _sentence(text: str) -> str:
     return text if text.endswith(".") else f"{text}."
 
@@ -254,6 +291,7 @@ def _dashboard() -> str:
 
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
+    "docs/doctor.md": _doctor_page,
     "docs/errors.md": _errors_page,
     "docs/lifecycle.md": _lifecycle_page,
     "docs/metrics.md": _metrics_page,
