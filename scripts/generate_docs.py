@@ -13,6 +13,7 @@ import ast
 import importlib
 import inspect
 import itertools
+import json
 import os
 import pkgutil
 import sys
@@ -25,6 +26,7 @@ from typing import Final
 import django
 
 import tripartite
+from tripartite.coordinator import configuration
 from tripartite.coordinator.doctor.report import WEIGHTS, Check, Verdict
 from tripartite.coordinator.ops.metrics import catalogue
 from tripartite.coordinator.ops.metrics.catalogue import Metric, Source
@@ -44,6 +46,9 @@ def import_everything() -> None:
     migrations define no errors and are left alone.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", SETTINGS)
+    os.environ.setdefault(
+        "TRIPARTITE_SETTINGS_FILE", ""
+    )  # not that of a coordinator of this machine
     django.setup()
     for module in pkgutil.walk_packages(tripartite.__path__, "tripartite."):
         if not {"__main__", "migrations"} & set(module.name.split(".")):
@@ -271,6 +276,48 @@ def _doctor_page() -> str:
     )
 
 
+def _settings_file() -> str:
+    lines = [
+        "# Settings of a Tripartite coordinator: /etc/tripartite/tripartite.toml, mode 0640, group",
+        "# tripartite, as it may hold logins. Written by `make docs` from",
+        "# src/tripartite/coordinator/configuration.py; change your copy, not this one.",
+        "#",
+        "# A line that is commented out shows the default or, where it says so, an example. Environment",
+        "# variables overrule this file: TRIPARTITE_PORT=8800 stands for port = 8800. What isn't listed",
+        "# here is refused, so a misspelt name stops the start.",
+    ]
+    for setting in settings_in_file():
+        lines += ["", *textwrap.wrap(setting.help, 96, initial_indent="# ", subsequent_indent="# ")]
+        shown = setting.example or setting.default.replace("<DATA_DIR>", _DATA_DIR)
+        told = [setting.type]
+        if setting.default and shown != setting.default:
+            told.append(f"default {setting.default}")
+        if shown:
+            told.append("example:" if shown != setting.default else "default:")
+        lines.append(f"# {'; '.join(told)}")
+        active = "" if setting.name in _CHOSEN else "#"
+        lines.append(f"{active}{setting.name.lower()} = {_toml(setting, shown)}")
+    return "\n".join(lines) + "\n"
+
+
+# What the units in deploy/systemd go by has to be said; all else has a default that works.
+_CHOSEN: Final = frozenset({"DATA_DIR"})
+_DATA_DIR: Final = next(one.example for one in configuration.SETTINGS if one.name == "DATA_DIR")
+
+
+def settings_in_file() -> list[configuration.Setting]:
+    """The settings that the file may hold: all but its own name."""
+    return [one for one in configuration.SETTINGS if one.name != "SETTINGS_FILE"]
+
+
+def _toml(setting: configuration.Setting, text: str) -> str:
+    """A default or example as a TOML value. TOML and JSON write texts and lists in the same way."""
+    if "comma-separated" in setting.type:
+        values = [int(one) if one.isdigit() else one for one in filter(None, text.split(","))]
+        return json.dumps(values, ensure_ascii=False)
+    return text if text.isdigit() else json.dumps(text, ensure_ascii=False)
+
+
 def _sentence(text: str) -> str:
     return text if text.endswith(".") else f"{text}."
 
@@ -296,6 +343,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/lifecycle.md": _lifecycle_page,
     "docs/metrics.md": _metrics_page,
     "deploy/grafana/grafana-dashboard.json": _dashboard,
+    "deploy/tripartite.toml": _settings_file,
 }
 
 

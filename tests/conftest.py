@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from tripartite.devnet.network import Devnet
+
+# Not the settings of a coordinator that is installed on this machine.
+os.environ["TRIPARTITE_SETTINGS_FILE"] = ""
 
 
 @pytest.fixture(scope="session")

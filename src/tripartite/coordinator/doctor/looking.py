@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sqlite3
-import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,14 +29,13 @@ from tripartite.coordinator.doctor.facts import (
     DiskFacts,
     Facts,
     Faulty,
-    FileFacts,
-    FileKind,
     LimitFacts,
     NodeFacts,
     OfficerFacts,
     SettingsFacts,
     Unknown,
 )
+from tripartite.coordinator.doctor.modes import look_at_files
 from tripartite.coordinator.events import audit
 from tripartite.coordinator.ops import health
 from tripartite.coordinator.ops.metrics.facts import audit_state, backup_age
@@ -136,34 +134,6 @@ def look(
         disk=_disk(configuration.data_dir),
         looked_at=now(),
     )
-
-
-def look_at_files(
-    configuration: Configuration | None, settings_file: Path | None
-) -> tuple[FileFacts, ...]:
-    """Modes of what must be closed to others."""
-    paths: list[tuple[Path, FileKind]] = []
-    if configuration is not None:
-        paths += [
-            (configuration.data_dir, FileKind.DIRECTORY),
-            (configuration.attach_dir, FileKind.DIRECTORY),
-            (configuration.secret_key_file, FileKind.SECRET),
-            (configuration.keyring_file, FileKind.SECRET),
-            (configuration.channel_key_file, FileKind.SECRET),
-        ]
-    if settings_file is not None:
-        paths.append((settings_file, FileKind.SETTINGS))
-    return tuple(_file(path, kind) for path, kind in paths)
-
-
-def _file(path: Path, kind: FileKind) -> FileFacts:
-    try:
-        seen = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return FileFacts(str(path), kind, None)
-    except OSError as error:
-        return FileFacts(str(path), kind, Unknown(type(error).__name__))
-    return FileFacts(str(path), kind, stat.S_IMODE(seen.st_mode), seen.st_uid == 0)
 
 
 def _settings(configuration: Configuration) -> SettingsFacts:
