@@ -26,6 +26,7 @@ from typing import Final
 import django
 
 import tripartite
+from tripartite.cli.exits import Exit
 from tripartite.coordinator import configuration
 from tripartite.coordinator.doctor.report import WEIGHTS, Check, Verdict
 from tripartite.coordinator.ops.metrics import catalogue
@@ -276,6 +277,43 @@ def _doctor_page() -> str:
     )
 
 
+def _commands_page() -> str:
+    from tripartite.cli.tree import leaves  # noqa: PLC0415 — demo and others import much
+
+    rows = _table(
+        ["command", "what it does", "`--json`"],
+        (
+            [
+                f"`tripartite {' '.join(leaf.words)}`",
+                leaf.summary.replace("|", "\\|"),
+                "yes" if "--json" in leaf.options else "",
+            ]
+            for leaf in leaves()
+        ),
+    )
+    return "\n".join(
+        [
+            "# Commands",
+            "",
+            NOTICE.format(source="`src/tripartite/cli/`"),
+            "`tripartite COMMAND --help` says more about each, and shows an example. Figures and lists",
+            "go to stdout, words for people about what happens go to stderr.",
+            "",
+            *rows,
+            "",
+            "## How they end",
+            "",
+            *_table(["code", "meaning"], ([f"`{one.value}`", one.meaning] for one in Exit)),
+            "",
+            "## Completion",
+            "",
+            "`tripartite --install-completion` lets your shell (bash, zsh, fish) complete commands and",
+            "options; `tripartite --show-completion` prints what it would install.",
+            "",
+        ]
+    )
+
+
 def _settings_file() -> str:
     lines = [
         "# Settings of a Tripartite coordinator: /etc/tripartite/tripartite.toml, mode 0640, group",
@@ -338,6 +376,7 @@ def _dashboard() -> str:
 
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
+    "docs/commands.md": _commands_page,
     "docs/doctor.md": _doctor_page,
     "docs/errors.md": _errors_page,
     "docs/lifecycle.md": _lifecycle_page,

@@ -45,7 +45,11 @@ def test_it_does_not_run_as_root() -> None:
 
 def test_what_runs_is_a_part_of_what_is_tested() -> None:
     def pins(name: str) -> set[str]:
-        return set(re.findall(r"^([a-z0-9._-]+(?:\[[a-z,]+\])?==\S+)", (ROOT / name).read_text(), re.MULTILINE))
+        return set(
+            re.findall(
+                r"^([a-z0-9._-]+(?:\[[a-z,]+\])?==\S+)", (ROOT / name).read_text(), re.MULTILINE
+            )
+        )
 
     run = pins("requirements-run.lock")
     assert run <= pins("requirements.lock")
