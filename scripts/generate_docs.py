@@ -4,6 +4,8 @@
     python scripts/generate_docs.py --check    exit 1 when one differs from the code
 
 The code is the one place where a fact stands; these pages show it to people.
+
+Past 400 lines because each page is one function, and what they share is how a table looks.
 """
 
 from __future__ import annotations
