@@ -52,5 +52,7 @@ faults: setup ## kill each process at each step of an escrow (hours); writes bui
 lock:
 	uv pip compile pyproject.toml --group dev --generate-hashes \
 		--no-emit-index-url --no-header -q -o requirements.lock
+	uv pip compile pyproject.toml -c requirements.lock --generate-hashes --python-version 3.11 \
+		--no-emit-index-url --no-header -q -o requirements-run.lock
 	uv pip compile --group build -c requirements.lock --generate-hashes \
 		--no-emit-index-url --no-header -q -o requirements-build.lock

@@ -4,6 +4,8 @@
     python scripts/generate_docs.py --check    exit 1 when one differs from the code
 
 The code is the one place where a fact stands; these pages show it to people.
+
+Past 400 lines because each page is one function, and what they share is how a table looks.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import ast
 import importlib
 import inspect
 import itertools
+import json
 import os
 import pkgutil
 import sys
@@ -25,6 +28,9 @@ from typing import Final
 import django
 
 import tripartite
+from tripartite.cli.exits import Exit
+from tripartite.coordinator import configuration
+from tripartite.coordinator.doctor.report import WEIGHTS, Check, Verdict
 from tripartite.coordinator.ops.metrics import catalogue
 from tripartite.coordinator.ops.metrics.catalogue import Metric, Source
 from tripartite.domain import errors, lifecycle
@@ -43,6 +49,9 @@ def import_everything() -> None:
     migrations define no errors and are left alone.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", SETTINGS)
+    os.environ.setdefault(
+        "TRIPARTITE_SETTINGS_FILE", ""
+    )  # not that of a coordinator of this machine
     django.setup()
     for module in pkgutil.walk_packages(tripartite.__path__, "tripartite."):
         if not {"__main__", "migrations"} & set(module.name.split(".")):
@@ -234,6 +243,121 @@ def _metrics_page() -> str:
     )
 
 
+def _doctor_page() -> str:
+    said = {enum: _member_docs(enum) for enum in (Check, Verdict)}
+    return "\n".join(
+        [
+            "# What `tripartite doctor` looks at",
+            "",
+            NOTICE.format(source="`src/tripartite/coordinator/doctor/report.py`"),
+            "Run it on the coordinator's machine, as its user, with its settings. It changes nothing.",
+            "",
+            "```",
+            "tripartite doctor            for people",
+            "tripartite doctor --json     for programs",
+            "tripartite doctor --quick    believe the running check of the event log",
+            "```",
+            "",
+            "## Checks",
+            "",
+            *_table(
+                ["check", "well is", "weight"],
+                ([f"`{one}`", said[Check][one.name], str(WEIGHTS[one])] for one in Check),
+            ),
+            "",
+            "## Verdicts",
+            "",
+            *(f"- `{one}`: {said[Verdict][one.name]}" for one in Verdict),
+            "",
+            "A check counts as the worst that was found of it. The score is what was seen to be good, by",
+            "weight, of 100; weak counts half, unknown nothing.",
+            "",
+            "It ends with 3 if something was tampered with, else with 1 if something is bad, else with 75",
+            "if something is unknown, else with 0.",
+            "",
+        ]
+    )
+
+
+def _commands_page() -> str:
+    from tripartite.cli.tree import leaves  # noqa: PLC0415 — demo and others import much
+
+    rows = _table(
+        ["command", "what it does", "`--json`"],
+        (
+            [
+                f"`tripartite {' '.join(leaf.words)}`",
+                leaf.summary.replace("|", "\\|"),
+                "yes" if "--json" in leaf.options else "",
+            ]
+            for leaf in leaves()
+        ),
+    )
+    return "\n".join(
+        [
+            "# Commands",
+            "",
+            NOTICE.format(source="`src/tripartite/cli/`"),
+            "`tripartite COMMAND --help` says more about each, and shows an example. Figures and lists",
+            "go to stdout, words for people about what happens go to stderr.",
+            "",
+            *rows,
+            "",
+            "## How they end",
+            "",
+            *_table(["code", "meaning"], ([f"`{one.value}`", one.meaning] for one in Exit)),
+            "",
+            "## Completion",
+            "",
+            "`tripartite --install-completion` lets your shell (bash, zsh, fish) complete commands and",
+            "options; `tripartite --show-completion` prints what it would install.",
+            "",
+        ]
+    )
+
+
+def _settings_file() -> str:
+    lines = [
+        "# Settings of a Tripartite coordinator: /etc/tripartite/tripartite.toml, mode 0640, group",
+        "# tripartite, as it may hold logins. Written by `make docs` from",
+        "# src/tripartite/coordinator/configuration.py; change your copy, not this one.",
+        "#",
+        "# A line that is commented out shows the default or, where it says so, an example. Environment",
+        "# variables overrule this file: TRIPARTITE_PORT=8800 stands for port = 8800. What isn't listed",
+        "# here is refused, so a misspelt name stops the start.",
+    ]
+    for setting in settings_in_file():
+        lines += ["", *textwrap.wrap(setting.help, 96, initial_indent="# ", subsequent_indent="# ")]
+        shown = setting.example or setting.default.replace("<DATA_DIR>", _DATA_DIR)
+        told = [setting.type]
+        if setting.default and shown != setting.default:
+            told.append(f"default {setting.default}")
+        if shown:
+            told.append("example:" if shown != setting.default else "default:")
+        lines.append(f"# {'; '.join(told)}")
+        active = "" if setting.name in _CHOSEN else "#"
+        lines.append(f"{active}{setting.name.lower()} = {_toml(setting, shown)}")
+    return "\n".join(lines) + "\n"
+
+
+# What the units in deploy/systemd go by has to be said; all else has a default that works.
+_CHOSEN: Final = frozenset({"DATA_DIR"})
+_DATA_DIR: Final = next(one.example for one in configuration.SETTINGS if one.name == "DATA_DIR")
+
+
+def settings_in_file() -> list[configuration.Setting]:
+    """The settings that the file may hold: all but its own name."""
+    return [one for one in configuration.SETTINGS if one.name != "SETTINGS_FILE"]
+
+
+def _toml(setting: configuration.Setting, text: str) -> str:
+    """A default or example as a TOML value. TOML and JSON write texts and lists in the same way."""
+    if "comma-separated" in setting.type:
+        values = [int(one) if one.isdigit() else one for one in filter(None, text.split(","))]
+        return json.dumps(values, ensure_ascii=False)
+    return text if text.isdigit() else json.dumps(text, ensure_ascii=False)
+
+
 def _sentence(text: str) -> str:
     return text if text.endswith(".") else f"{text}."
 
@@ -254,10 +378,13 @@ def _dashboard() -> str:
 
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
+    "docs/commands.md": _commands_page,
+    "docs/doctor.md": _doctor_page,
     "docs/errors.md": _errors_page,
     "docs/lifecycle.md": _lifecycle_page,
     "docs/metrics.md": _metrics_page,
     "deploy/grafana/grafana-dashboard.json": _dashboard,
+    "deploy/tripartite.toml": _settings_file,
 }
 
 

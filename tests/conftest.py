@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import sys
 import tempfile
@@ -14,6 +15,9 @@ import pytest
 import structlog
 
 from tripartite.devnet.network import Devnet
+
+# Not the settings of a coordinator that is installed on this machine.
+os.environ["TRIPARTITE_SETTINGS_FILE"] = ""
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,7 @@ def served(home: Path, *arguments: str, **settings: str) -> Iterator[Served]:
     """
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("TRIPARTITE_")},
+        "TRIPARTITE_SETTINGS_FILE": "",
         "TRIPARTITE_DATA_DIR": str(home),
         "TRIPARTITE_NETWORK": "regtest",
         "TRIPARTITE_PORT": str(free_port()),

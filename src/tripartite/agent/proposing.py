@@ -44,6 +44,28 @@ class PartyNotPaired(Refused):
     code: ClassVar[str] = "party_not_paired"
 
 
+class NotYourEscrow(Refused):
+    """Only the buyer or the vendor of an escrow can propose it."""
+
+    code: ClassVar[str] = "not_your_escrow"
+
+
+def side_of(account: str | None, *, buyer: str, vendor: str) -> Role:
+    """Which of the two this agent is, whose account is ``account`` (None: it has none yet).
+
+    Raises ``NotYourEscrow``, also for a trade with oneself.
+    """
+    if account is None:
+        raise NotYourEscrow("Pair this agent with an account first: `tripartite agent pair`.")
+    sides = [role for role, name in ((Role.BUYER, buyer), (Role.VENDOR, vendor)) if name == account]
+    if len(sides) != 1:
+        raise NotYourEscrow(
+            f"This agent is {account}'s. A proposal is signed at home: run this where the agent of "
+            f"{buyer} or of {vendor} lives."
+        )
+    return sides[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """What a person wants, read and checked as far as that goes without asking anybody.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tripartite.cli.exits import exit_codes
 from tripartite.coordinator.start import bring_tables_up_to_date, start_django
-from tripartite.domain.errors import TripartiteError
 from tripartite.domain.secrets import Secret
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ PasswordFile = Annotated[
     Path | None,
     typer.Option("--password-file", help="Read the password from this file instead of asking."),
 ]
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 class Role(StrEnum):
@@ -40,7 +44,10 @@ def admin() -> None:
 
 @app.command()
 def create(name: Name, password_file: PasswordFile = None) -> None:
-    """Open an account that is an admin."""
+    """Open an account that is an admin.
+
+    Example: tripartite admin create root --password-file /root/password
+    """
     with _coordinator():
         from tripartite.coordinator.accounts import roles  # noqa: PLC0415 — models need Django
 
@@ -50,25 +57,42 @@ def create(name: Name, password_file: PasswordFile = None) -> None:
 
 @app.command()
 def grant(name: Name, role: Annotated[Role, typer.Argument(help="The role to give.")]) -> None:
-    """Make an account an admin or an arbiter."""
+    """Make an account an admin or an arbiter.
+
+    Example: tripartite admin grant dave arbiter
+    """
     _give(name, role, value=True)
     typer.echo(f"{name} is an {role.value}")
 
 
 @app.command()
 def revoke(name: Name, role: Annotated[Role, typer.Argument(help="The role to take.")]) -> None:
-    """Take a role away. Its open escrows stay as they are."""
+    """Take a role away. Its open escrows stay as they are.
+
+    Example: tripartite admin revoke dave arbiter
+    """
     _give(name, role, value=False)
     typer.echo(f"{name} is no {role.value} any more")
 
 
 @app.command()
-def roles() -> None:
-    """Who is an admin, who an arbiter."""
+def roles(as_json: AsJson = False) -> None:
+    """Who is an admin, who an arbiter.
+
+    Example: tripartite admin roles --json
+    """
     with _coordinator():
         from tripartite.coordinator.accounts import roles as accounts  # noqa: PLC0415 — as above
 
-        for one in accounts.holders():
+        holders = accounts.holders()
+        if as_json:
+            rows = [
+                {"name": one.name, "admin": one.is_admin, "arbiter": one.is_arbiter}
+                for one in holders
+            ]
+            typer.echo(json.dumps(rows, indent=1))
+            return
+        for one in holders:
             words = ["admin"] * one.is_admin + ["arbiter"] * one.is_arbiter
             typer.echo(f"{one.name}: {', '.join(words)}")
 
@@ -77,7 +101,10 @@ def roles() -> None:
 def token(
     name: Name, label: Annotated[str, typer.Option(help="What it is for.")] = "admin"
 ) -> None:
-    """Print a new API token of an account. It is shown this once."""
+    """Print a new API token of an account. It is shown this once.
+
+    Example: tripartite admin token root --label backup-script
+    """
     with _coordinator():
         from tripartite.coordinator.accounts import roles as accounts  # noqa: PLC0415 — as above
 
@@ -87,9 +114,20 @@ def token(
 @app.command()
 def cases(
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many to show.")] = 20,
+    as_json: AsJson = False,
 ) -> None:
-    """Escrows that need a person, the oldest first."""
+    """Escrows that need a person, the oldest first.
+
+    Example: tripartite admin cases --limit 5
+    """
     with _coordinator():
+        if as_json:
+            from tripartite.coordinator.recovery import cases as listing  # noqa: PLC0415 — as above
+
+            found = listing.cases(offset=0, limit=limit)
+            content = {"total": found.total, "cases": found.cases}
+            typer.echo(json.dumps(content, indent=1, default=str))
+            return
         from tripartite.coordinator.recovery.reading import described  # noqa: PLC0415 — as above
 
         for line in described(limit=limit):
@@ -108,7 +146,11 @@ def act(
     notes: Annotated[str, typer.Option(help="Why: 10 to 1000 characters, kept on record.")],
     by: Annotated[str, typer.Option("--as", help="The admin whose act it is.")],
 ) -> None:
-    """Do something about a stuck escrow. It is told to its parties, and moves no money."""
+    """Do something about a stuck escrow. It is told to its parties, and moves no money.
+
+    Example: tripartite admin act 5e5e5e… retry_transaction --as root
+    --notes "The node was out of sync for an hour."
+    """
     with _coordinator() as configuration:
         from tripartite.coordinator.recovery.reading import act_here  # noqa: PLC0415 — as above
 
@@ -135,11 +177,8 @@ def _password(file: Path | None) -> Secret:
 
 @contextmanager
 def _coordinator() -> Iterator[Configuration]:
-    """The coordinator's settings and database; our errors become a line and status 1."""
-    try:
+    """The coordinator's settings and database."""
+    with exit_codes():
         configuration = start_django()
         bring_tables_up_to_date(migrate=False)
         yield configuration
-    except TripartiteError as error:
-        typer.echo(f"{error.title()}: {error.detail}", err=True)
-        raise typer.Exit(1) from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,22 +25,20 @@ from tripartite.cli.agent_home import (
     open_party,
     read_passphrase,
 )
-from tripartite.cli.agent_output import BUG, ask, exit_codes, print_consent, print_status
+from tripartite.cli.agent_output import ask, print_consent, print_status
+from tripartite.cli.exits import Exit, epilog, exit_codes
 from tripartite.domain.parties import Network, Role
 from tripartite.domain.secrets import Secret
 
 if TYPE_CHECKING:
     from tripartite.agent.consent import Consent, PartyRow
-
-EPILOG: Final = """
-Exit codes: 0 done · 1 refused, change the request · 2 wrong usage · 3 something was tampered with,
-stop and look · 4 you said no · 70 a bug · 75 something is out of reach, try again later.
-"""
+    from tripartite.agent.home import OpenHome
+    from tripartite.agent.proposing import Draft
 
 app = typer.Typer(
     help="One party of escrows: holds the identity key and its share of each wallet.",
     no_args_is_help=True,
-    epilog=EPILOG,
+    epilog=epilog(),
     pretty_exceptions_enable=False,
 )
 
@@ -170,12 +168,15 @@ def run(
             page_port=page_port if page else None,
         )
         if not in_order:
-            raise typer.Exit(BUG)
+            raise typer.Exit(Exit.BUG)
 
 
 @app.command()
 def page(home: HomeOption = None) -> None:
-    """Print a link into the running agent's own page. It works once, within ten minutes."""
+    """Print a link into the running agent's own page. It works once, within ten minutes.
+
+    Example: tripartite agent page
+    """
     with exit_codes():
         from tripartite.agent.page.doors import new_link  # noqa: PLC0415 — see the module's docstring
 
@@ -196,7 +197,10 @@ def status(
     home: HomeOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Show every escrow, whose turn it is, and what went wrong. Needs no passphrase."""
+    """Show every escrow, whose turn it is, and what went wrong. Needs no passphrase.
+
+    Example: tripartite agent status --json
+    """
     with exit_codes():
         from tripartite.agent.home import Home, look_into  # noqa: PLC0415 — see the module's docstring
         from tripartite.agent.status import status as read_status  # noqa: PLC0415 — see above
@@ -265,13 +269,9 @@ def propose(
             platform_address=platform_address,
             confirmations=confirmations or (),
         )
-        opened = open_party(home, passphrase_file, key_file)
-        with proposing.directory_of(opened) as directory:
-            proposal = proposing.prepare(opened, draft, address, directory)
-        compared = _meet(proposal.consent, proposal.rows, expect, yes=yes)
-        proposing.decide(opened, proposal, compared)
-        typer.echo(f"escrow {proposal.escrow_id}")
-        hand_over(opened)
+        carry_out(
+            draft, address, open_party(home, passphrase_file, key_file), expect=expect, yes=yes
+        )
 
 
 @app.command()
@@ -301,6 +301,20 @@ def accept(
         compared = _meet(choice.consent, choice.rows, expect, yes=yes)
         deciding.decide(opened, choice, compared)
         hand_over(opened)
+
+
+def carry_out(
+    draft: Draft, address: str, opened: OpenHome, *, expect: list[str] | None, yes: bool
+) -> None:
+    """Put the terms together, show them, ask, sign, and hand the proposal to the agent."""
+    from tripartite.agent import proposing  # noqa: PLC0415 — see the module's docstring
+
+    with proposing.directory_of(opened) as directory:
+        proposal = proposing.prepare(opened, draft, address, directory)
+    compared = _meet(proposal.consent, proposal.rows, expect, yes=yes)
+    proposing.decide(opened, proposal, compared)
+    typer.echo(f"escrow {proposal.escrow_id}")
+    hand_over(opened)
 
 
 def _meet(

@@ -14,7 +14,8 @@ import typer
 
 from tripartite.cli.agent_home import EscrowId, HomeOption, KeyFile, PassphraseFile, Yes, hand_over
 from tripartite.cli.agent_home import open_party as open_
-from tripartite.cli.agent_output import ask, exit_codes, print_case, print_consent
+from tripartite.cli.agent_output import ask, print_case, print_consent
+from tripartite.cli.exits import exit_codes
 from tripartite.domain.parties import Role
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _plain(word: str) -> Callable[..., None]:
 
 
 for _word, _help in _PLAIN.items():
-    app.command(_word, help=_help)(_plain(_word))
+    app.command(_word, help=f"{_help}\n\nExample: tripartite agent {_word} 5e5e5e")(_plain(_word))
 
 
 @app.command()
@@ -247,6 +248,8 @@ def case(
 
     Whole files whose hash fits are written to the home's directory "evidence". They are somebody
     else's: nothing here opens them, and you should be careful with that too.
+
+    Example: tripartite agent case 5e5e5e
     """
     with exit_codes():
         from tripartite.agent import reading  # noqa: PLC0415 — see the module's docstring

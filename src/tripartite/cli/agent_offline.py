@@ -5,6 +5,7 @@ Heavy modules are imported inside the commands, so that ``--help`` answers at on
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +20,7 @@ from tripartite.cli.agent_home import (
     open_party,
     read_passphrase,
 )
-from tripartite.cli.agent_output import exit_codes
+from tripartite.cli.exits import exit_codes
 
 if TYPE_CHECKING:
     from tripartite.agent.archive import Key, Lock
@@ -158,6 +159,7 @@ def doctor(
     escrow: EscrowId,
     *,
     node: Annotated[str, typer.Option(help="Your Monero node's RPC, http://host:port")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     home: HomeOption = None,
     passphrase_file: PassphraseFile = None,
     key_file: KeyFile = None,
@@ -174,10 +176,23 @@ def doctor(
         from tripartite.agent.wallets.records import Node  # noqa: PLC0415 — as above
 
         opened = open_party(home, passphrase_file, key_file)
-        for one in examining.look(opened, deciding.find(opened, escrow), Node(node)):
+        found = examining.look(opened, deciding.find(opened, escrow), Node(node))
+        opened.journal.close()
+        if as_json:
+            rows = [
+                {
+                    "ailment": one.ailment.value,
+                    "remedy": one.remedy.value,
+                    "who": None if one.who is None else one.who.value,
+                    "advice": one.advice,
+                }
+                for one in found
+            ]
+            typer.echo(json.dumps(rows, indent=1))
+            return
+        for one in found:
             typer.echo(f"{one.ailment.value} → {one.remedy.value}")
             typer.echo(f"  {one.advice}")
-        opened.journal.close()
 
 
 def _lock(recipients: list[str] | None, passphrase_file: Path | None) -> Lock:

@@ -1,44 +1,17 @@
-"""What the agent's commands print, and with which code they end."""
+"""What the agent's commands print."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 import typer
 
-from tripartite.domain.errors import Refused, Tampered, TripartiteError, Unavailable
+from tripartite.cli.exits import Exit
 from tripartite.domain.parties import Role
 
 if TYPE_CHECKING:
     from tripartite.agent.consent import Consent, PartyRow
-
-REFUSED: Final = 1
-TAMPERED: Final = 3
-DECLINED: Final = 4
-BUG: Final = 70  # EX_SOFTWARE of sysexits.h
-UNAVAILABLE: Final = 75  # EX_TEMPFAIL of sysexits.h
-
-
-@contextmanager
-def exit_codes() -> Iterator[None]:
-    """Print an error of ours as two lines, and end with its branch's code."""
-    try:
-        yield
-    except TripartiteError as error:
-        typer.echo(f"{error.title()} [{error.code}]", err=True)
-        typer.echo(error.detail, err=True)
-        match error:
-            case Tampered():
-                code = TAMPERED
-            case Unavailable():
-                code = UNAVAILABLE
-            case Refused():
-                code = REFUSED
-            case _:
-                raise
-        raise typer.Exit(code) from None
 
 
 def print_consent(consent: Consent, parties: Sequence[PartyRow], compared: frozenset[Role]) -> None:
@@ -79,9 +52,9 @@ def ask(consent: Consent, strangers: Sequence[PartyRow]) -> None:
             continue
         asked = f"Did the {row.role.value} confirm to you the fingerprint {row.fingerprint}?"
         if not typer.confirm(asked, err=True):
-            raise typer.Exit(DECLINED)
+            raise typer.Exit(Exit.DECLINED)
     if not typer.confirm(consent.question, err=True):
-        raise typer.Exit(DECLINED)
+        raise typer.Exit(Exit.DECLINED)
 
 
 def print_status(shown: Mapping[str, object]) -> None:

@@ -5,12 +5,13 @@ Heavy modules are imported inside the commands, so that ``--help`` answers at on
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
 
 from tripartite.cli.agent_home import HomeOption, KeyFile, PassphraseFile, open_party
-from tripartite.cli.agent_output import exit_codes
+from tripartite.cli.exits import exit_codes
 from tripartite.protocol.vote import Choice
 
 app = typer.Typer()
@@ -18,15 +19,29 @@ app = typer.Typer()
 
 @app.command()
 def panels(
-    *, home: HomeOption = None, passphrase_file: PassphraseFile = None, key_file: KeyFile = None
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    home: HomeOption = None,
+    passphrase_file: PassphraseFile = None,
+    key_file: KeyFile = None,
 ) -> None:
-    """As an arbiter: the stuck escrows of others that you are asked about."""
+    """As an arbiter: the stuck escrows of others that you are asked about.
+
+    Example: tripartite agent panels
+    """
     with exit_codes():
         from tripartite.agent.panels import asked  # noqa: PLC0415 — see the module's docstring
 
         opened = open_party(home, passphrase_file, key_file)
         found = asked(opened)
         opened.journal.close()
+        if as_json:
+            rows = [
+                {"panel": one.panel, "question": one.question, "said": one.recommendation}
+                for one in found
+            ]
+            typer.echo(json.dumps(rows, indent=1))
+            return
         for one in found:
             question = one.question
             said = one.recommendation or "open"
@@ -44,7 +59,10 @@ def vote(
     passphrase_file: PassphraseFile = None,
     key_file: KeyFile = None,
 ) -> None:
-    """As a member of a panel: sign your recommendation. It stays, and moves no money."""
+    """As a member of a panel: sign your recommendation. It stays, and moves no money.
+
+    Example: tripartite agent vote 7 wait
+    """
     with exit_codes():
         from tripartite.agent.panels import vote as send  # noqa: PLC0415 — see above
 
@@ -62,7 +80,10 @@ def acknowledge(
     passphrase_file: PassphraseFile = None,
     key_file: KeyFile = None,
 ) -> None:
-    """As the arbiter whom an admin called: say that you have heard."""
+    """As the arbiter whom an admin called: say that you have heard.
+
+    Example: tripartite agent acknowledge 12
+    """
     with exit_codes():
         from tripartite.agent.panels import acknowledge as send  # noqa: PLC0415 — see above
 

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from tripartite.cli.exits import exit_codes
 from tripartite.coordinator.logging import configure_logging
 from tripartite.coordinator.start import bring_tables_up_to_date, start_django
-from tripartite.domain.errors import TripartiteError
 
 app = typer.Typer(no_args_is_help=False)
 
@@ -32,8 +32,10 @@ def attach(
 
     Takes the coordinator's own TRIPARTITE_… settings and its database. Any number may run: a lease
     lets one at a time have each escrow and each wallet RPC. Prints one line when it is ready.
+
+    Example: tripartite attach --workers 8
     """
-    try:
+    with exit_codes():
         configuration = start_django()
         configure_logging(configuration)
         bring_tables_up_to_date(migrate=configuration.migrate_at_start)
@@ -49,6 +51,3 @@ def attach(
             pace=pace,
             lease=timedelta(seconds=lease),
         )
-    except TripartiteError as error:
-        typer.echo(f"{error.title()}: {error.detail}", err=True)
-        raise typer.Exit(1) from error

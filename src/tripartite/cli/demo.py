@@ -19,6 +19,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from tripartite.cli.exits import Exit
 from tripartite.devnet.deals import Deal
 from tripartite.devnet.demonstration import SUBJECT, Audience, Outcome, perform
 from tripartite.devnet.network import Devnet
@@ -27,8 +28,6 @@ from tripartite.domain.money import format_xmr, parse_xmr
 from tripartite.domain.parties import Role
 
 _BLOCK_EVERY_SECONDS: Final = 5.0
-_INTERRUPTED: Final = 130  # what shells expect of a program ended by Ctrl-C
-
 app = typer.Typer(pretty_exceptions_enable=False)
 
 
@@ -54,6 +53,8 @@ def demo(
 
     Starts monerod, the coordinator and three agents on free ports, all below one directory, and
     ends them again. Ends with 1 if anything is otherwise than it should be.
+
+    Example: tripartite demo --amount 0.25 --keep
     """
     console = Console(stderr=as_json)
     try:
@@ -61,19 +62,19 @@ def demo(
     except TripartiteError as error:
         raise typer.BadParameter(f"{error.title()}: {error.detail}") from error
     place = directory or Path(tempfile.mkdtemp(prefix="tripartite-demo-"))
-    code = 1
+    code = Exit.REFUSED
     try:
         with _told_by_signals():
             if _run(console, piconero, place=place, keep=keep, as_json=as_json):
-                code = 0
+                code = Exit.DONE
     except TripartiteError as error:
         console.print(Text(f"{error.title()}: {error.detail}", style="red"), soft_wrap=True)
     except KeyboardInterrupt:
         console.print("Interrupted; everything was ended.")
-        code = _INTERRUPTED
+        code = Exit.INTERRUPTED
     finally:
         # What somebody chose is theirs to remove, and what went wrong is there to be read.
-        if directory is None and not keep and code != 1:
+        if directory is None and not keep and code is not Exit.REFUSED:
             shutil.rmtree(place)
         else:
             console.print(f"Its directory stays: {place}", soft_wrap=True)

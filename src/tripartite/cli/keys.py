@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from tripartite.cli.exits import exit_codes
 from tripartite.coordinator.start import bring_tables_up_to_date, start_django
-from tripartite.domain.errors import TripartiteError
 
 app = typer.Typer(help="Keys that seal the logins of registered wallet RPCs.", no_args_is_help=True)
 
 
 @app.command("list")
-def list_keys() -> None:
-    """Show the keys, and how many rows are sealed under each."""
+def list_keys(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Show the keys, and how many rows are sealed under each.
+
+    Example: tripartite keys list
+    """
     with _keyring_file() as path:
         from tripartite.coordinator.wallets import rotating  # noqa: PLC0415 — needs Django set up
 
-        for key in rotating.list_keys(path):
+        keys = rotating.list_keys(path)
+        if as_json:
+            rows = [{"id": one.id, "rows": one.rows, "current": one.current} for one in keys]
+            typer.echo(json.dumps(rows, indent=1))
+            return
+        for key in keys:
             mark = "current" if key.current else ""
             typer.echo(f"{key.id}  {key.rows:>6} rows  {mark}".rstrip())
 
 
 @app.command("new")
 def new_key() -> None:
-    """Add a key that seals nothing yet; copy the file to all nodes, then rotate."""
+    """Add a key that seals nothing yet; copy the file to all nodes, then rotate.
+
+    Example: tripartite keys new
+    """
     with _keyring_file() as path:
         from tripartite.coordinator.wallets import rotating  # noqa: PLC0415 — needs Django set up
 
@@ -36,7 +51,10 @@ def new_key() -> None:
 
 @app.command("rotate")
 def rotate() -> None:
-    """Seal everything under the newest key, while the nodes run; makes one if there is none."""
+    """Seal everything under the newest key, while the nodes run; makes one if there is none.
+
+    Example: tripartite keys rotate
+    """
     with _keyring_file() as path:
         from tripartite.coordinator.wallets import rotating  # noqa: PLC0415 — needs Django set up
 
@@ -49,10 +67,7 @@ def rotate() -> None:
 
 @contextmanager
 def _keyring_file() -> Iterator[Path]:
-    try:
+    with exit_codes():
         configuration = start_django()
         bring_tables_up_to_date(migrate=configuration.migrate_at_start)
         yield configuration.keyring_file
-    except TripartiteError as error:
-        typer.echo(f"{error.title()}: {error.detail}", err=True)
-        raise typer.Exit(1) from error

@@ -9,6 +9,8 @@ from typing import Final
 
 import typer
 
+from tripartite.cli.exits import bugs_told, epilog
+
 GROUPS: Final = {
     "admin": "tripartite.cli.admin",
     "agent": "tripartite.cli.agent",
@@ -20,8 +22,10 @@ GROUPS: Final = {
 COMMANDS: Final = {
     "serve": "tripartite.cli.serve",
     "attach": "tripartite.cli.attach",
+    "create-escrow": "tripartite.cli.create_escrow",
     "settle": "tripartite.cli.settle",
     "demo": "tripartite.cli.demo",
+    "doctor": "tripartite.cli.doctor",
 }
 """Plain commands. The module has ``app`` with the one command in it."""
 
@@ -32,7 +36,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         name="tripartite",
         help="Non-custodial 2-of-3 escrow for Monero.",
         no_args_is_help=True,
-        add_completion=False,
+        epilog=epilog(),
         pretty_exceptions_enable=False,
     )
     # A callback keeps a lone sub-command from being taken for the whole program.
@@ -50,7 +54,8 @@ def build(arguments: Sequence[str]) -> typer.Typer:
 
 def main() -> None:
     """The entry point."""
-    build(sys.argv[1:])()
+    with bugs_told():
+        build(sys.argv[1:])()
 
 
 def _print_version(value: bool) -> None:

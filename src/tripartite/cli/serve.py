@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from tripartite.cli.exits import exit_codes
 from tripartite.coordinator.configuration import PREFIX
 from tripartite.coordinator.logging import configure_logging
 from tripartite.coordinator.start import bring_tables_up_to_date, start_django
-from tripartite.domain.errors import TripartiteError
 
 app = typer.Typer(no_args_is_help=False)
 
@@ -31,8 +31,11 @@ def serve(
 ) -> None:
     """Run the coordinator: API, WebSocket and background work on one port.
 
-    Settings come from TRIPARTITE_… environment variables; see the operator's guide. Prints one
-    line with its address when it is ready; logs go to stderr, or to files in LOG_DIR, as JSON.
+    Settings come from /etc/tripartite/tripartite.toml and TRIPARTITE_… variables; see the
+    operator's guide. Prints one line with its address when it is ready; logs go to stderr, or to
+    files in LOG_DIR, as JSON.
+
+    Example: tripartite serve --port 8800
     """
     unknown = set(only or ()) - set(PARTS)
     if unknown:
@@ -41,7 +44,7 @@ def serve(
         os.environ[PREFIX + "HOST"] = host
     if port is not None:
         os.environ[PREFIX + "PORT"] = str(port)
-    try:
+    with exit_codes():
         configuration = start_django()
         configure_logging(configuration)
         bring_tables_up_to_date(migrate=migrate_only or configuration.migrate_at_start)
@@ -51,9 +54,6 @@ def serve(
         from tripartite.coordinator.main import Part, run  # noqa: PLC0415 — see above
 
         run(configuration, frozenset(map(Part, only or PARTS)), ready=_announce)
-    except TripartiteError as error:
-        typer.echo(f"{error.title()}: {error.detail}", err=True)
-        raise typer.Exit(1) from error
 
 
 def _announce(url: str) -> None:

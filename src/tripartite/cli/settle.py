@@ -15,7 +15,7 @@ from tripartite.cli.agent_home import (
     home_directory,
     open_party,
 )
-from tripartite.cli.agent_output import exit_codes
+from tripartite.cli.exits import exit_codes
 
 if TYPE_CHECKING:
     from tripartite.agent.offline.settling import Standing

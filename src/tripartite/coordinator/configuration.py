@@ -1,7 +1,8 @@
 """What an operator can set, and nothing else: one table, read once per process.
 
-Every setting is an environment variable ``TRIPARTITE_<NAME>``. The table in
-``docs/guides/operator.md`` is checked against ``SETTINGS`` by a test.
+Every setting is an environment variable ``TRIPARTITE_<NAME>``, or ``<name>`` in the settings file,
+which the environment overrules. The table in ``docs/guides/operator.md`` is checked against
+``SETTINGS`` by a test, and ``deploy/tripartite.toml`` is drawn from it.
 
 Past 400 lines because the table and its one reader belong in one place to be compared.
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 from urllib.parse import unquote, urlsplit
 
+from tripartite.coordinator import settings_file
 from tripartite.coordinator.wallets.custody import MAY_WARN, CustodyGuard
 from tripartite.domain.deadlines import LONGEST, Durations, DurationsInvalid
 from tripartite.domain.errors import Refused
@@ -34,12 +36,16 @@ class SettingInvalid(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row of the operator's table. ``default`` is text, as the environment would give it."""
+    """One row of the operator's table. ``default`` is text, as the environment would give it.
+
+    ``example`` is shown in ``deploy/tripartite.toml`` where the default is nothing to start from.
+    """
 
     name: str
     type: str
     default: str
     help: str
+    example: str = ""
 
     @property
     def variable(self) -> str:
@@ -48,10 +54,18 @@ class Setting:
 
 SETTINGS: Final = (
     Setting(
+        "SETTINGS_FILE",
+        "path",
+        str(settings_file.DEFAULT),
+        "TOML file with these settings by their lower-case names (`deploy/tripartite.toml`); a "
+        "variable overrules it. Empty: no file. Only the default one may be missing.",
+    ),
+    Setting(
         "DATA_DIR",
         "path",
         "~/.local/share/tripartite/coordinator",
         "Directory for the SQLite database and the secret key. Made with mode 0700.",
+        example="/var/lib/tripartite",
     ),
     Setting(
         "SECRET_KEY_FILE",
@@ -65,6 +79,7 @@ SETTINGS: Final = (
         "url",
         "sqlite:///<DATA_DIR>/coordinator.sqlite3",
         "`sqlite:///path`, or `postgresql://user:password@host:port/name` for more than one node.",
+        example="postgresql://tripartite:change-me@db.example/tripartite",
     ),
     Setting(
         "NETWORK",
@@ -77,6 +92,7 @@ SETTINGS: Final = (
         "url",
         "http://<HOST>:<PORT>",
         "Scheme, host and port under which agents reach this server. A pairing card names it.",
+        example="https://escrow.example",
     ),
     Setting("HOST", "address", "127.0.0.1", "Address to listen on."),
     Setting("PORT", "port", "8700", "Port to listen on."),
@@ -85,15 +101,29 @@ SETTINGS: Final = (
         "names, comma-separated",
         "<host of PUBLIC_ORIGIN>,127.0.0.1,localhost",
         "Values of the Host header that are answered.",
+        example="escrow.example",
     ),
     Setting(
         "MONEROD_URL",
         "url",
         "",
         "RPC address of your own monerod. Without it payouts are carried but never confirmed.",
+        example="http://127.0.0.1:18081",
     ),
-    Setting("MONEROD_LOGIN", "user:password", "", "Digest login of that monerod."),
-    Setting("MONEROD_PROXY", "url", "", "SOCKS5 proxy to reach it, `socks5h://host:port`."),
+    Setting(
+        "MONEROD_LOGIN",
+        "user:password",
+        "",
+        "Digest login of that monerod.",
+        example="coordinator:change-me",
+    ),
+    Setting(
+        "MONEROD_PROXY",
+        "url",
+        "",
+        "SOCKS5 proxy to reach it, `socks5h://host:port`.",
+        example="socks5h://127.0.0.1:9050",
+    ),
     Setting(
         "CONFIRMATIONS",
         "blocks",
@@ -146,6 +176,7 @@ SETTINGS: Final = (
         "",
         "SOCKS5 proxy (Tor) to wallet RPCs behind onion names, `socks5h://host:port`. Without it "
         "only loopback addresses can be registered.",
+        example="socks5h://127.0.0.1:9050",
     ),
     Setting(
         "ATTACH_DIR",
@@ -166,6 +197,7 @@ SETTINGS: Final = (
         "host:port, comma-separated",
         "",
         "Notification servers that may be in a private network. All others must be public.",
+        example="10.0.0.5:443",
     ),
     Setting("THREADS", "threads", "4", "Requests answered at the same time by one process."),
     Setting(
@@ -187,6 +219,7 @@ SETTINGS: Final = (
         "path",
         "",
         "Directory for log files, one a day, kept for 7 days. Without it logs go to stderr.",
+        example="/var/log/tripartite",
     ),
     Setting(
         "LOG_LEVEL", "debug | info | warning | error", "info", "Least serious log line to print."
@@ -242,16 +275,18 @@ class Configuration:
 
 
 def read_configuration(environment: Mapping[str, str] | None = None) -> Configuration:
-    """Parse ``environment`` (the process's own by default).
+    """Parse ``environment`` (the process's own by default) and the settings file.
 
     Raises ``SettingInvalid`` for the first value that can't be used, and for a variable with
-    our prefix that we don't know: a misspelt limit must not silently stay at its default.
+    our prefix that we don't know: a misspelt limit must not silently stay at its default. Raises
+    ``SettingsFileInvalid`` in the same way.
     """
     given = os.environ if environment is None else environment
     known = {setting.variable for setting in SETTINGS}
     for variable in given:
         if variable.startswith(PREFIX) and variable not in known and not _of_another(variable):
             raise SettingInvalid(f"{variable} is not a setting. See docs/guides/operator.md.")
+    given = {**_from_file(settings_path(environment)), **given}
 
     def text(name: str) -> str:
         setting = next(row for row in SETTINGS if row.name == name)
@@ -305,6 +340,35 @@ def read_configuration(environment: Mapping[str, str] | None = None) -> Configur
             text("LOG_LEVEL"), ("debug", "info", "warning", "error"), name="LOG_LEVEL"
         ),
     )
+
+
+def settings_path(environment: Mapping[str, str] | None = None) -> Path | None:
+    """The settings file that is read; None if there is none.
+
+    The default file counts only for the process's own environment.
+    """
+    given = os.environ if environment is None else environment
+    named = given.get(PREFIX + "SETTINGS_FILE")
+    if named is not None:
+        return Path(named).expanduser() if named.strip() else None
+    return (
+        settings_file.DEFAULT if environment is None and _is_there(settings_file.DEFAULT) else None
+    )
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:
+        return True  # in a directory closed to us; reading it says so
+
+
+def _from_file(path: Path | None) -> Mapping[str, str]:
+    if path is None:
+        return {}
+    known = {setting.name for setting in SETTINGS if setting.name != "SETTINGS_FILE"}
+    found = settings_file.read_settings_file(path, known)
+    return {PREFIX + name: value for name, value in found.items()}
 
 
 def read_secret_key(configuration: Configuration) -> str:

@@ -34,7 +34,7 @@ class DatabaseUnreachable(Unavailable):
 def start_django() -> Configuration:
     """Read the settings and set Django up. Makes the data directory and the secret key.
 
-    Raises ``SettingInvalid``.
+    Raises ``SettingInvalid`` and ``SettingsFileInvalid``.
     """
     prepare_data_dir(read_configuration())
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tripartite.coordinator.settings")

@@ -105,6 +105,7 @@ class CoordinatorProcess:
     def settings(self) -> dict[str, str]:
         """Its environment variables."""
         settings = {
+            "TRIPARTITE_SETTINGS_FILE": "",  # not that of a coordinator installed here
             "TRIPARTITE_DATA_DIR": str(self.directory),
             "TRIPARTITE_NETWORK": Network.REGTEST.value,
             "TRIPARTITE_HOST": "127.0.0.1",

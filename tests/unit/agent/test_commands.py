@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,6 +38,11 @@ class Desktop:
             "TRIPARTITE_AGENT_PASSPHRASE_FILE": str(self.passphrase),
             "COLUMNS": "200",
         }
+        return CliRunner().invoke(build(arguments), arguments, input=answers, env=environment)
+
+    def create_escrow(self, *words: str, answers: str = "") -> Result:
+        arguments = ["create-escrow", *words, "--home", str(self.home)]
+        environment = {"TRIPARTITE_AGENT_PASSPHRASE_FILE": str(self.passphrase), "COLUMNS": "200"}
         return CliRunner().invoke(build(arguments), arguments, input=answers, env=environment)
 
     def propose(self, **changes: str) -> Result:
@@ -153,6 +159,41 @@ def test_what_cannot_be_proposed_is_refused_with_its_reason(
 
     assert refused.exit_code == 1
     assert f"[{code}]" in refused.stderr
+
+
+def test_an_escrow_is_created_by_the_names_of_both_traders(
+    desktop: Desktop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of them is the agent's own; what isn't given is asked for, and all of it is shown."""
+    known = {name: Identity.generate().public for name in ("carol", "dave")}
+    monkeypatch.setattr(
+        proposing, "directory_of", lambda _: contextlib.nullcontext(PaperDirectory(known))
+    )
+    words = ["--buyer-id", "bob", "--vendor-id", "carol", "--amount", "0.5"]
+
+    made = desktop.create_escrow(
+        *words, answers=f"dave\n{ADDRESSES[Role.BUYER]}\na bicycle\ny\ny\ny\n"
+    )
+
+    assert made.exit_code == 0, made.output
+    assert "a bicycle" in made.stdout
+    *_, last = [line for line in made.stdout.splitlines() if line.startswith("escrow ")]
+    opened = open_home(desktop.home, passphrase=Secret("open sesame"))
+    decided = Decisions(opened.journal).escrows_with_intents()
+    opened.journal.close()
+    assert decided == [last.removeprefix("escrow ")]
+
+
+def test_nobody_creates_an_escrow_for_others(desktop: Desktop) -> None:
+    words = ["--buyer-id", "erin", "--vendor-id", "carol", "--amount", "0.5"]
+
+    refused = desktop.create_escrow(
+        *words, "--arbiter-id", "dave", "--address", "4…", "--subject", "a bicycle"
+    )
+
+    assert refused.exit_code == 1
+    assert "[not_your_escrow]" in refused.stderr
+    assert "bob" in refused.stderr
 
 
 def test_status_needs_no_passphrase(desktop: Desktop) -> None:

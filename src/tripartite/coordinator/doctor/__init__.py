@@ -1,0 +1,1 @@
+"""Is this installation fit to run escrows? ``looking`` gathers facts, ``judging`` judges them."""
