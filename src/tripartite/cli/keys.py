@@ -11,14 +11,14 @@ import typer
 from tripartite.coordinator.start import bring_tables_up_to_date, start_django
 from tripartite.domain.errors import TripartiteError
 
-app = typer.Typer(help="Keys that seal the logins of registered wallet RPCs.", no_args_is_help=True)
+app = typer.Typer(help="Keys that seal secrets in the database.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_keys() -> None:
     """Show the keys, and how many rows are sealed under each."""
     with _keyring_file() as path:
-        from tripartite.coordinator.wallets import rotating  # noqa: PLC0415 — needs Django set up
+        from tripartite.coordinator import rotating  # noqa: PLC0415 — needs Django set up
 
         for key in rotating.list_keys(path):
             mark = "current" if key.current else ""
@@ -29,7 +29,7 @@ def list_keys() -> None:
 def new_key() -> None:
     """Add a key that seals nothing yet; copy the file to all nodes, then rotate."""
     with _keyring_file() as path:
-        from tripartite.coordinator.wallets import rotating  # noqa: PLC0415 — needs Django set up
+        from tripartite.coordinator import rotating  # noqa: PLC0415 — needs Django set up
 
         typer.echo(f"new key {rotating.add_key(path)}")
 
@@ -38,7 +38,7 @@ def new_key() -> None:
 def rotate() -> None:
     """Seal everything under the newest key, while the nodes run; makes one if there is none."""
     with _keyring_file() as path:
-        from tripartite.coordinator.wallets import rotating  # noqa: PLC0415 — needs Django set up
+        from tripartite.coordinator import rotating  # noqa: PLC0415 — needs Django set up
 
         done = rotating.rotate(path)
         typer.echo(f"current key {done.current}")

@@ -130,8 +130,8 @@ SETTINGS: Final = (
         "KEYRING_FILE",
         "path",
         "<DATA_DIR>/keyring",
-        "Keys that seal the logins of registered wallet RPCs. Made when first needed, mode 0600; "
-        "the same on all nodes, and never in the database's backup.",
+        "Keys that seal secrets in the database: logins of registered wallet RPCs, addresses of "
+        "notification channels. Made when first needed, mode 0600; the same on all nodes.",
     ),
     Setting(
         "CUSTODY_GUARD",
@@ -153,13 +153,6 @@ SETTINGS: Final = (
         "<DATA_DIR>/attach",
         "What attach processes keep: identities and journals of attached parties. Shared by all "
         "that may take over from each other.",
-    ),
-    Setting(
-        "CHANNEL_KEY_FILE",
-        "path",
-        "<DATA_DIR>/channel_key",
-        "Key that seals the addresses of notification channels. Made when first needed, mode "
-        "0600; the same on all nodes, backed up beside the database and never inside it.",
     ),
     Setting(
         "NOTIFY_PRIVATE",
@@ -231,7 +224,6 @@ class Configuration:
     custody_guard: CustodyGuard
     onion_proxy: str | None
     attach_dir: Path
-    channel_key_file: Path
     notify_private: tuple[str, ...]
     threads: int
     migrate_at_start: bool
@@ -294,7 +286,6 @@ def read_configuration(environment: Mapping[str, str] | None = None) -> Configur
         custody_guard=_guard(text("CUSTODY_GUARD"), Network(network)),
         onion_proxy=_onion_proxy(text("ONION_PROXY")),
         attach_dir=Path(text("ATTACH_DIR") or data_dir / "attach").expanduser(),
-        channel_key_file=Path(text("CHANNEL_KEY_FILE") or data_dir / "channel_key").expanduser(),
         notify_private=tuple(filter(None, map(str.strip, text("NOTIFY_PRIVATE").split(",")))),
         threads=_whole(text("THREADS"), name="THREADS", least=1, most=256),
         migrate_at_start=migrate == "yes" or (migrate == "auto" and database.engine == "sqlite"),
