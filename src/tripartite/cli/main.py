@@ -13,6 +13,7 @@ GROUPS: Final = {
     "admin": "tripartite.cli.admin",
     "agent": "tripartite.cli.agent",
     "audit": "tripartite.cli.audit",
+    "escrow": "tripartite.cli.escrow",
     "keys": "tripartite.cli.keys",
 }
 """Commands with commands of their own. The module has ``app``."""
@@ -22,6 +23,9 @@ COMMANDS: Final = {
     "attach": "tripartite.cli.attach",
     "settle": "tripartite.cli.settle",
     "demo": "tripartite.cli.demo",
+    "backup": "tripartite.cli.backup",
+    "restore": "tripartite.cli.restore",
+    "upgrade": "tripartite.cli.upgrade",
 }
 """Plain commands. The module has ``app`` with the one command in it."""
 

@@ -160,6 +160,19 @@ SETTINGS: Final = (
         "",
         "Notification servers that may be in a private network. All others must be public.",
     ),
+    Setting(
+        "BACKUP_RECIPIENTS",
+        "age1…, comma-separated",
+        "",
+        "Whom `tripartite backup` and `tripartite upgrade` encrypt to. Keep the keys that open "
+        "them elsewhere.",
+    ),
+    Setting(
+        "BACKUP_DIR",
+        "path",
+        "<DATA_DIR>/backups",
+        "Where backups are written, and unencrypted copies of the database while they are checked.",
+    ),
     Setting("THREADS", "threads", "4", "Requests answered at the same time by one process."),
     Setting(
         "MIGRATE",
@@ -225,6 +238,8 @@ class Configuration:
     onion_proxy: str | None
     attach_dir: Path
     notify_private: tuple[str, ...]
+    backup_recipients: tuple[str, ...]
+    backup_dir: Path
     threads: int
     migrate_at_start: bool
     metrics_host: str
@@ -287,6 +302,8 @@ def read_configuration(environment: Mapping[str, str] | None = None) -> Configur
         onion_proxy=_onion_proxy(text("ONION_PROXY")),
         attach_dir=Path(text("ATTACH_DIR") or data_dir / "attach").expanduser(),
         notify_private=tuple(filter(None, map(str.strip, text("NOTIFY_PRIVATE").split(",")))),
+        backup_recipients=_recipients(text("BACKUP_RECIPIENTS")),
+        backup_dir=Path(text("BACKUP_DIR") or data_dir / "backups").expanduser().absolute(),
         threads=_whole(text("THREADS"), name="THREADS", least=1, most=256),
         migrate_at_start=migrate == "yes" or (migrate == "auto" and database.engine == "sqlite"),
         metrics_host=text("METRICS_HOST"),
@@ -398,6 +415,15 @@ def _onion_proxy(text: str) -> str | None:
     if text and (parts.scheme != "socks5h" or not parts.hostname or parts.path):
         raise SettingInvalid(f"{PREFIX}ONION_PROXY must look like socks5h://127.0.0.1:9050.")
     return text or None
+
+
+def _recipients(text: str) -> tuple[str, ...]:
+    found = tuple(filter(None, map(str.strip, text.split(","))))
+    if not all(one.startswith("age1") for one in found):
+        raise SettingInvalid(
+            f"{PREFIX}BACKUP_RECIPIENTS must hold public keys, age1…: see age-keygen(1)."
+        )
+    return found
 
 
 def _origin(text: str) -> str:
