@@ -10,14 +10,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 
-def commands(page: Path, *, but: str = "") -> list[str]:
-    """The lines in a page's blocks, in order; without the part whose heading is ``but``."""
-    text = page.read_text()
-    if but:
-        text, missing = re.subn(rf"\n### {but}\n.*?(?=\n##)", "", text, flags=re.DOTALL)
-        assert missing
-    found = re.findall(r"```\n(.*?)```", text, re.DOTALL)
-    return [line for block in found for line in block.splitlines()]
+def commands(page: Path) -> list[str]:
+    """The lines in a page's plain blocks, in order."""
+    return _lines(page.read_text())
+
+
+def commands_below(page: Path, heading: str) -> list[str]:
+    """Those between this heading of the third level and the next heading."""
+    after = page.read_text().split(f"\n### {heading}\n")[1]
+    return _lines(after.split("\n##")[0] + "\n")
+
+
+def _lines(text: str) -> list[str]:
+    found = re.findall(r"^```([a-z]*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return [line for kind, block in found if not kind for line in block.splitlines()]
 
 
 def typed(line: str, environment: Mapping[str, str], *, said: str = "", fails: bool = False) -> str:
