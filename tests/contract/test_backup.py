@@ -124,16 +124,17 @@ def test_an_upgrade_backs_up_and_migrates(operator: Operator, older: str) -> Non
     assert everything(operator.empty) == older
 
 
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
 def test_an_upgrade_whose_second_migration_fails_leaves_everything_as_it_was(
-    operator: Operator, older: str, monkeypatch: pytest.MonkeyPatch
+    operator: Operator, older: str, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
-        raise ZeroDivisionError("a mistake of ours")
+        raise error("a mistake of ours")
 
     last = MigrationLoader(None).disk_migrations["notify", "0004_sealed_by_the_keyring"]
     monkeypatch.setattr(type(last), "operations", [*last.operations, migrations.RunPython(fail)])
 
-    with pytest.raises(UpgradeUndone, match="ZeroDivisionError: a mistake of ours") as undone:
+    with pytest.raises(UpgradeUndone, match=f"{error.__name__}: a mistake of ours") as undone:
         upgrading.upgrade(operator.here, operator.recipients)
 
     assert everything(operator.here) == older

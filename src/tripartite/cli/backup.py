@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,6 +39,7 @@ def backup(
 
     The file counts once it has been opened again, restored beside the database and compared.
     """
+    undo_when_ended()
     try:
         configuration = start_django()
         from tripartite.coordinator.ops.backup.making import back_up  # noqa: PLC0415 — needs Django
@@ -49,6 +51,12 @@ def backup(
         typer.echo(json.dumps(to_json(made)))
     else:
         show(made)
+
+
+def undo_when_ended() -> None:
+    """Let SIGTERM, and a terminal that goes away, undo what is under way as Ctrl-C does."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
 
 
 def show(made: Made) -> None:

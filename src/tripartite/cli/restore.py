@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tripartite.cli.backup import failed
+from tripartite.cli.backup import failed, undo_when_ended
 from tripartite.domain.errors import TripartiteError
 
 app = typer.Typer(no_args_is_help=True)
@@ -29,6 +29,7 @@ def restore(
     Nothing is overwritten: the database must be empty, the key files away. What was restored is
     counted, and its event log is checked from the first event to the last.
     """
+    undo_when_ended()
     try:
         # Not start_django: that makes a new secret key where there is none.
         import django  # noqa: PLC0415 — slow to import, and not for --help

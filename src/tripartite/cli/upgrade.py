@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tripartite.cli.backup import Recipients, failed, show, to_json
+from tripartite.cli.backup import Recipients, failed, show, to_json, undo_when_ended
 from tripartite.coordinator.start import start_django
 from tripartite.domain.errors import TripartiteError
 
@@ -23,6 +23,7 @@ def upgrade(
 
     Install the new version and stop all nodes first. Ends with 1 when it went back.
     """
+    undo_when_ended()
     try:
         configuration = start_django()
         from tripartite.coordinator.ops.backup import upgrading  # noqa: PLC0415 — needs Django
