@@ -10,8 +10,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 # Settings are read when Django is set up, and models may only be imported after that: so before
 # any test module is.
@@ -30,6 +32,8 @@ from tests.contract import postgres
 from tests.contract.clock import Clock
 from tests.contract.engines import Engine, Postgresql, Sqlite, use_database
 from tests.contract.kit import Market
+from tests.contract.operating import Operator, installed_at
+from tripartite.coordinator.ops.backup import archive
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
@@ -60,3 +64,24 @@ def market(database: str) -> Market:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
+
+
+@pytest.fixture
+def operator(database: str, empty: str, tmp_path: Path) -> Iterator[Operator]:
+    before = settings.COORDINATOR
+    here = installed_at(before, database, tmp_path / "here")
+    here.data_dir.mkdir()
+    here.secret_key_file.write_text("a secret that signs")
+    settings.COORDINATOR = here
+    yield Operator(here, installed_at(before, empty, tmp_path / "there"), archive.new_identity())
+    settings.COORDINATOR = before
+
+
+@pytest.fixture
+def empty(engine: Engine, tmp_path: Path) -> Iterator[str]:
+    """A place without tables. Its DATABASE_URL."""
+    if isinstance(engine, Postgresql):
+        yield engine.cluster.create("empty", template="template0")
+        engine.cluster.drop("empty")
+    else:
+        yield f"sqlite://{tmp_path}/there/coordinator.sqlite3"

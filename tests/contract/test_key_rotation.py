@@ -9,26 +9,30 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.db import connections
+from django.db.models import BinaryField
 
 from tests.contract.kit import Market
-from tripartite.coordinator.storing import now
-from tripartite.coordinator.wallets.credentials import (
-    Credentials,
-    credentials_of,
-    keyring,
-    mapping_spot,
-)
-from tripartite.coordinator.wallets.keyring import (
+from tripartite.coordinator.keyring import (
     Keyring,
     KeyringUnusable,
     SealedUnderUnknownKey,
     key_id,
+    keyring,
     prepare_keyring,
 )
+from tripartite.coordinator.notify.credentials import open_channel
+from tripartite.coordinator.notify.models import Channel
+from tripartite.coordinator.rotating import SEALED, add_key, list_keys, rotate
+from tripartite.coordinator.storing import now
+from tripartite.coordinator.wallets.credentials import (
+    Credentials,
+    credentials_of,
+    mapping_spot,
+)
 from tripartite.coordinator.wallets.models import WalletMapping
-from tripartite.coordinator.wallets.rotating import add_key, list_keys, rotate
 from tripartite.coordinator.wallets.rpc_url import read_rpc_url
 from tripartite.domain.parties import Role
 from tripartite.domain.secrets import Secret
@@ -81,6 +85,34 @@ def test_after_a_rotation_everything_is_sealed_under_the_new_key(
     assert rotate(ring).dropped == (old,), "one rotation later nobody can need it any more"
 
 
+def test_channels_of_notifications_are_sealed_anew_too(ring: Path, market: Market) -> None:
+    vendor = market.people[Role.VENDOR]
+    urls = [f"https://news.example/{number}" for number in range(3)]
+    for url in urls:
+        vendor.api.post("/api/notifications", {"kind": "webhook", "url": url})
+    removed = Channel.objects.order_by("pk")[0].pk
+    assert vendor.api.delete(f"/api/notifications/{removed}").status == 204
+
+    done = rotate(ring)
+
+    assert done.sealed_anew == 2
+    kept = Channel.objects.exclude(pk=removed).order_by("pk")
+    assert {key_id(bytes(row.sealed)) for row in kept} == {done.current}
+    assert [open_channel(row).address.reveal() for row in kept] == urls[1:]
+
+
+def test_a_rotation_leaves_no_sealed_column_out() -> None:
+    """All that our own tables hold as bytes is sealed."""
+    columns = {
+        (model, field.column)
+        for model in apps.get_models()
+        for field in model._meta.get_fields()
+        if isinstance(field, BinaryField) and model.__module__.startswith("tripartite.")
+    }
+
+    assert columns == set(SEALED)
+
+
 def test_a_key_is_copied_to_all_nodes_before_it_seals(ring: Path, market: Market) -> None:
     row = mapping(market, 1)
     new = add_key(ring)
@@ -96,6 +128,7 @@ def test_nodes_read_and_write_all_the_time_while_keys_rotate(ring: Path, market:
     template = rows[0]
     over = threading.Event()
     opened: list[str] = []
+    written: list[str] = []
 
     def read() -> None:
         while not over.is_set():
@@ -120,10 +153,15 @@ def test_nodes_read_and_write_all_the_time_while_keys_rotate(ring: Path, market:
                 wallet_address="4",
                 registered_at=now(),
             )
+            written.append(name)
 
     with in_threads(read, write) as failures:
         for _ in range(4):
+            before = len(written)
             rotate(ring)
+            # A key goes with the rotation after the next: nobody takes so long to store a row.
+            while not failures and len(written) in range(before, min(before + 1, len(deals))):
+                over.wait(0.01)
         over.set()
     assert failures == []
     done = rotate(ring)

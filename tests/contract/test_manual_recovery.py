@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +13,7 @@ from tests.contract.clock import Clock
 from tests.contract.engines import Sqlite, use_database
 from tests.contract.kit import ORIGIN, Market, Person, open_account
 from tests.contract.serving import Served, free_port, served
+from tests.contract.terminal import commands, typed
 from tests.contract.watchkeeping import Watch, keep_watch
 from tripartite.agent.home import create_home
 from tripartite.coordinator.accounts.models import Account
@@ -32,8 +30,7 @@ GUIDE = Path(__file__).resolve().parents[2] / "docs/guides/manual-recovery.md"
 
 def blocks() -> list[str]:
     """The commands in the guide's blocks, in order."""
-    found = re.findall(r"```\n(.*?)```", GUIDE.read_text(), re.DOTALL)
-    return [line for block in found for line in block.splitlines()]
+    return commands(GUIDE)
 
 
 @dataclass
@@ -49,11 +46,8 @@ class Night:
         """What the line prints on a machine, the server or that of an agent; it ends with 0."""
         shown = line.replace("ESCROW", self.escrow_id)
         environment = {
-            "PATH": os.environ["PATH"],
             "HOME": str(self.place),
             "ORIGIN": self.server.url,
-            "PYTHON": sys.executable,
-            "MAIN": "from tripartite.cli.main import main; main()",
             **more,
         }
         if at == "server":
@@ -64,18 +58,7 @@ class Night:
             }
         else:
             environment["TRIPARTITE_AGENT_HOME"] = str(self.place / at)
-        script = f'tripartite() {{ "$PYTHON" -c "$MAIN" "$@"; }}\n{shown}\n'
-        done = subprocess.run(
-            ["bash", "-euc", script],  # noqa: S607 — the shell that an admin types into
-            env=environment,
-            input="a horse, a battery\na horse, a battery\n",
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, (line, done.stdout, done.stderr)
-        return done.stdout
+        return typed(shown, environment, said="a horse, a battery\na horse, a battery\n")
 
 
 @pytest.fixture

@@ -23,11 +23,19 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
 from standardwebhooks import Webhook
 
 from tests.contract.clock import Clock
 from tests.contract.kit import Answer, Market, Person
 from tests.contract.watchkeeping import Watch
+from tripartite.coordinator.keyring import (
+    SealedRowMoved,
+    prepare_keyring,
+    read_keys,
+    write_keys,
+)
 from tripartite.coordinator.notify.addresses import (
     AddressPrivate,
     ChannelUnsuitable,
@@ -35,10 +43,14 @@ from tripartite.coordinator.notify.addresses import (
     is_public,
     read_webhook,
 )
+from tripartite.coordinator.notify.credentials import (
+    ChannelsOfAnotherKey,
+    Opened,
+    open_channel,
+)
 from tripartite.coordinator.notify.delivering import deliver, follow_log
 from tripartite.coordinator.notify.keys import DELIVER, NOTIFY
 from tripartite.coordinator.notify.models import Channel, Delivery
-from tripartite.coordinator.notify.sealing import Opened, open_channel
 from tripartite.coordinator.notify.sending import NewsNotTaken, send_messenger, send_webhook
 from tripartite.coordinator.storing import now, write_transaction
 from tripartite.coordinator.work.queue import wake
@@ -87,11 +99,10 @@ def carry(receiver: Receiver) -> None:
     """Follow the log and send everything that is due."""
     with write_transaction():
         wake(NOTIFY, at=now())
-    key_file = settings.COORDINATOR.channel_key_file
     runner = Runner(
         {
             NOTIFY: follow_log(),
-            DELIVER: deliver({"webhook": receiver, "apprise": receiver}, key_file=key_file),
+            DELIVER: deliver({"webhook": receiver, "apprise": receiver}),
         }
     )
     while runner.step():
@@ -197,7 +208,7 @@ def test_a_removed_channel_hears_nothing_and_its_address_is_forgotten(
     carry(receiver)
 
     assert receiver.taken == []
-    assert Channel.objects.get().sealed == ""
+    assert bytes(Channel.objects.get().sealed) == b""
     assert vendor.api.get("/api/notifications").body == {"channels": []}
 
 
@@ -207,11 +218,65 @@ def test_addresses_are_sealed_and_shown_to_nobody(market: Market, receiver: Rece
 
     assert opened["secret"] is None
     row = Channel.objects.get()
-    assert "secret" not in row.sealed + row.shown
+    assert "secret" not in row.shown
+    assert b"secret" not in bytes(row.sealed)
     assert vendor.api.get("/api/notifications").body["channels"][0]["shown"] == "tgram://…"
-    key_file = settings.COORDINATOR.channel_key_file
-    assert key_file.stat().st_mode & 0o077 == 0
-    assert open_channel(key_file, row.pk, row.sealed).address.reveal() == "tgram://123:secret/456"
+    assert settings.COORDINATOR.keyring_file.stat().st_mode & 0o077 == 0
+    assert open_channel(row).address.reveal() == "tgram://123:secret/456"
+
+
+def test_an_address_moved_to_another_channel_is_not_used(
+    market: Market, receiver: Receiver
+) -> None:
+    vendor = market.people[Role.VENDOR]
+    first, second = (open_channel_of(vendor)["id"] for _ in range(2))
+    Channel.objects.filter(pk=second).update(sealed=Channel.objects.get(pk=first).sealed)
+
+    queued = vendor.api.post(f"/api/notifications/{second}/test", {}).body["delivery_id"]
+    carry(receiver)
+
+    assert receiver.taken == []
+    row = Delivery.objects.get(pk=queued)
+    assert (row.state, row.attempts.get().result) == ("failed", SealedRowMoved.code)
+
+
+def test_news_waits_for_a_keyring_that_was_not_copied_to_this_node(
+    market: Market, receiver: Receiver, clock: Clock, tmp_path: Path
+) -> None:
+    vendor = market.people[Role.VENDOR]
+    number = open_channel_of(vendor)["id"]
+    queued = vendor.api.post(f"/api/notifications/{number}/test", {}).body["delivery_id"]
+    ring = settings.COORDINATOR.keyring_file
+    keys = read_keys(ring)
+    prepare_keyring(tmp_path / "other")
+    write_keys(ring, read_keys(tmp_path / "other"))
+    carry(receiver)
+    row = Delivery.objects.get(pk=queued)
+    assert (row.state, row.attempts.get().result) == ("pending", "sealed_under_unknown_key")
+
+    write_keys(ring, keys)
+    clock.advance(hours=0.1)
+    carry(receiver)
+
+    assert receiver.types == ["Test"]
+
+
+def test_channels_sealed_by_an_earlier_version_stop_the_migration_with_advice(
+    market: Market,
+) -> None:
+    """Their key isn't the keyring's: nobody must find out by news that never comes."""
+    open_channel_of(market.people[Role.VENDOR])
+    call_command("migrate", "notify", "0003", verbosity=0)
+    with connection.cursor() as sql:
+        sql.execute("UPDATE notify_channel SET sealed = '{}'")
+
+    with pytest.raises(ChannelsOfAnotherKey, match="removed_at"):
+        call_command("migrate", "notify", verbosity=0)
+
+    with connection.cursor() as sql:
+        sql.execute("UPDATE notify_channel SET sealed = '', removed_at = created_at")
+    call_command("migrate", "notify", verbosity=0)
+    assert Channel.objects.get().removed_at is not None
 
 
 @pytest.mark.parametrize(

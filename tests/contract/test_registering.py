@@ -19,12 +19,12 @@ from django.db import connection, connections
 
 from tests.contract.kit import Answer, Deal, Market, Person, at_once, new_address, open_account
 from tripartite.coordinator.escrows.models import Escrow
+from tripartite.coordinator.keyring import SealedRowMoved
 from tripartite.coordinator.storing import now, write_transaction
 from tripartite.coordinator.wallets import keys
 from tripartite.coordinator.wallets.credentials import credentials_of
 from tripartite.coordinator.wallets.custody import CustodyGuard
 from tripartite.coordinator.wallets.fulfilling import NewWallet, fulfil, refuse
-from tripartite.coordinator.wallets.keyring import SealedRowMoved
 from tripartite.coordinator.wallets.models import (
     AttachedIdentity,
     WalletMapping,

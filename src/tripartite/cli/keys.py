@@ -13,7 +13,7 @@ import typer
 from tripartite.cli.exits import exit_codes
 from tripartite.coordinator.start import bring_tables_up_to_date, start_django
 
-app = typer.Typer(help="Keys that seal the logins of registered wallet RPCs.", no_args_is_help=True)
+app = typer.Typer(help="Keys that seal secrets in the database.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -25,7 +25,7 @@ def list_keys(
     Example: tripartite keys list
     """
     with _keyring_file() as path:
-        from tripartite.coordinator.wallets import rotating  # noqa: PLC0415 — needs Django set up
+        from tripartite.coordinator import rotating  # noqa: PLC0415 — needs Django set up
 
         keys = rotating.list_keys(path)
         if as_json:
@@ -44,7 +44,7 @@ def new_key() -> None:
     Example: tripartite keys new
     """
     with _keyring_file() as path:
-        from tripartite.coordinator.wallets import rotating  # noqa: PLC0415 — needs Django set up
+        from tripartite.coordinator import rotating  # noqa: PLC0415 — needs Django set up
 
         typer.echo(f"new key {rotating.add_key(path)}")
 
@@ -56,7 +56,7 @@ def rotate() -> None:
     Example: tripartite keys rotate
     """
     with _keyring_file() as path:
-        from tripartite.coordinator.wallets import rotating  # noqa: PLC0415 — needs Django set up
+        from tripartite.coordinator import rotating  # noqa: PLC0415 — needs Django set up
 
         done = rotating.rotate(path)
         typer.echo(f"current key {done.current}")

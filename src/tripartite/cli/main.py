@@ -15,6 +15,7 @@ GROUPS: Final = {
     "admin": "tripartite.cli.admin",
     "agent": "tripartite.cli.agent",
     "audit": "tripartite.cli.audit",
+    "escrow": "tripartite.cli.escrow",
     "keys": "tripartite.cli.keys",
 }
 """Commands with commands of their own. The module has ``app``."""
@@ -26,6 +27,9 @@ COMMANDS: Final = {
     "settle": "tripartite.cli.settle",
     "demo": "tripartite.cli.demo",
     "doctor": "tripartite.cli.doctor",
+    "backup": "tripartite.cli.backup",
+    "restore": "tripartite.cli.restore",
+    "upgrade": "tripartite.cli.upgrade",
 }
 """Plain commands. The module has ``app`` with the one command in it."""
 

@@ -160,8 +160,8 @@ SETTINGS: Final = (
         "KEYRING_FILE",
         "path",
         "<DATA_DIR>/keyring",
-        "Keys that seal the logins of registered wallet RPCs. Made when first needed, mode 0600; "
-        "the same on all nodes, and never in the database's backup.",
+        "Keys that seal secrets in the database: logins of registered wallet RPCs, addresses of "
+        "notification channels. Made when first needed, mode 0600; the same on all nodes.",
     ),
     Setting(
         "CUSTODY_GUARD",
@@ -186,18 +186,24 @@ SETTINGS: Final = (
         "that may take over from each other.",
     ),
     Setting(
-        "CHANNEL_KEY_FILE",
-        "path",
-        "<DATA_DIR>/channel_key",
-        "Key that seals the addresses of notification channels. Made when first needed, mode "
-        "0600; the same on all nodes, backed up beside the database and never inside it.",
-    ),
-    Setting(
         "NOTIFY_PRIVATE",
         "host:port, comma-separated",
         "",
         "Notification servers that may be in a private network. All others must be public.",
         example="10.0.0.5:443",
+    ),
+    Setting(
+        "BACKUP_RECIPIENTS",
+        "age1…, comma-separated",
+        "",
+        "Whom `tripartite backup` and `tripartite upgrade` encrypt to. Keep the keys that open "
+        "them elsewhere.",
+    ),
+    Setting(
+        "BACKUP_DIR",
+        "path",
+        "<DATA_DIR>/backups",
+        "Where backups are written, and unencrypted copies of the database while they are checked.",
     ),
     Setting("THREADS", "threads", "4", "Requests answered at the same time by one process."),
     Setting(
@@ -264,8 +270,9 @@ class Configuration:
     custody_guard: CustodyGuard
     onion_proxy: str | None
     attach_dir: Path
-    channel_key_file: Path
     notify_private: tuple[str, ...]
+    backup_recipients: tuple[str, ...]
+    backup_dir: Path
     threads: int
     migrate_at_start: bool
     metrics_host: str
@@ -329,8 +336,9 @@ def read_configuration(environment: Mapping[str, str] | None = None) -> Configur
         custody_guard=_guard(text("CUSTODY_GUARD"), Network(network)),
         onion_proxy=_onion_proxy(text("ONION_PROXY")),
         attach_dir=Path(text("ATTACH_DIR") or data_dir / "attach").expanduser(),
-        channel_key_file=Path(text("CHANNEL_KEY_FILE") or data_dir / "channel_key").expanduser(),
         notify_private=tuple(filter(None, map(str.strip, text("NOTIFY_PRIVATE").split(",")))),
+        backup_recipients=_recipients(text("BACKUP_RECIPIENTS")),
+        backup_dir=Path(text("BACKUP_DIR") or data_dir / "backups").expanduser().absolute(),
         threads=_whole(text("THREADS"), name="THREADS", least=1, most=256),
         migrate_at_start=migrate == "yes" or (migrate == "auto" and database.engine == "sqlite"),
         metrics_host=text("METRICS_HOST"),
@@ -471,6 +479,15 @@ def _onion_proxy(text: str) -> str | None:
     if text and (parts.scheme != "socks5h" or not parts.hostname or parts.path):
         raise SettingInvalid(f"{PREFIX}ONION_PROXY must look like socks5h://127.0.0.1:9050.")
     return text or None
+
+
+def _recipients(text: str) -> tuple[str, ...]:
+    found = tuple(filter(None, map(str.strip, text.split(","))))
+    if not all(one.startswith("age1") for one in found):
+        raise SettingInvalid(
+            f"{PREFIX}BACKUP_RECIPIENTS must hold public keys, age1…: see age-keygen(1)."
+        )
+    return found
 
 
 def _origin(text: str) -> str:

@@ -240,7 +240,6 @@ def handlers(configuration: Configuration, own: OwnNode) -> Mapping[str, Handler
                 WEBHOOK: partial(send_webhook, allowed=configuration.notify_private),
                 APPRISE: partial(send_messenger, allowed=configuration.notify_private),
             },
-            key_file=configuration.channel_key_file,
         ),
     }
 

@@ -62,6 +62,7 @@ def test_postgresql_is_not_migrated_behind_the_operators_back() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("BACKUP_RECIPIENTS", "AGE-SECRET-KEY-1QQQ"),
         ("NETWORK", "bitcoin"),
         ("PORT", "0"),
         ("PORT", "8700x"),

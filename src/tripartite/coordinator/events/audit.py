@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tripartite.coordinator.events.chain import GENESIS, Link, chain_hash
 from tripartite.domain.errors import Tampered
@@ -46,11 +47,12 @@ def verify_part(after: int, before: str, *, most: int) -> Reached:
     ``LogAltered``.
     """
     # The head first: whatever is at or before it must be there.
-    end, end_hash = _head()
+    database = connections[DEFAULT_DB_ALIAS]
+    end, end_hash = head(database)
     if end < after:
         raise LogAltered(f"The log ended at event {after} and now at {end}.", cursor=end)
     last = after
-    for link, stored, envelope in _rows(after=after, until=min(end, after + most)):
+    for link, stored, envelope in _rows(database, after=after, until=min(end, after + most)):
         before = _check_link(link, stored, envelope, last=last, before=before)
         last = link.cursor
     if last < min(end, after + most):
@@ -67,21 +69,23 @@ def verify(*, expect: str | None = None) -> Verified:
     database can also compute a whole new chain: ``expect`` is a hash noted earlier, which must
     still be that of some event.
     """
+    database = connections[DEFAULT_DB_ALIAS]
     with transaction.atomic():
-        if connection.vendor == "postgresql":
-            with connection.cursor() as sql:
+        if database.vendor == "postgresql":
+            with database.cursor() as sql:
                 sql.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        return _verify(expect)
+        return walk(database, expect=expect)
 
 
-def _verify(expect: str | None) -> Verified:
+def walk(database: BaseDatabaseWrapper, *, expect: str | None = None) -> Verified:
+    """``verify`` for any database that nobody writes to meanwhile: a copy, or one snapshot."""
     before, last = GENESIS, 0
     met = expect in (None, GENESIS)
-    for link, stored, envelope in _rows():
+    for link, stored, envelope in _rows(database):
         before = _check_link(link, stored, envelope, last=last, before=before)
         last = link.cursor
         met = met or stored == expect
-    if _head() != (last, before):
+    if head(database) != (last, before):
         raise LogAltered(
             f"The log ends at event {last}, but its head says otherwise: events were cut off.",
             cursor=last,
@@ -108,8 +112,9 @@ def _check_link(link: Link, stored: str, envelope: str | None, *, last: int, bef
     return this
 
 
-def _head() -> tuple[int, str]:
-    with connection.cursor() as sql:
+def head(database: BaseDatabaseWrapper) -> tuple[int, str]:
+    """Where the log says that it ends: the last event's cursor, and its hash."""
+    with database.cursor() as sql:
         sql.execute("SELECT cursor, hash FROM events_eventhead WHERE id = 1")
         cursor, stored = sql.fetchone()
     return int(cursor), str(stored)
@@ -127,10 +132,12 @@ def _check_envelope(link: Link, envelope: str | None) -> None:
         )
 
 
-def _rows(*, after: int = 0, until: int | None = None) -> Iterator[tuple[Link, str, str | None]]:
+def _rows(
+    database: BaseDatabaseWrapper, *, after: int = 0, until: int | None = None
+) -> Iterator[tuple[Link, str, str | None]]:
     end = 2**63 - 1 if until is None else until
     while True:
-        with connection.cursor() as sql:
+        with database.cursor() as sql:
             sql.execute(
                 "SELECT e.cursor, e.type, e.escrow_id, e.account_id, e.position, e.at, e.data,"
                 " e.hash, m.text FROM events_event e LEFT JOIN relay_message m"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from django.conf import settings
 from ninja import Router, Status
 from pydantic import Field
 
@@ -86,7 +85,6 @@ def list_channels(request: ApiRequest) -> object:
 def open_channel(request: ApiRequest, body: NewChannel) -> Status[object]:
     """Have news sent somewhere."""
     this = once(request, request.auth.account_id)
-    key_file = settings.COORDINATOR.channel_key_file
     if (answer := this.answered()) is not None:
         row = Channel.objects.get(pk=int(str(answer[1]["id"])))
     else:
@@ -94,10 +92,9 @@ def open_channel(request: ApiRequest, body: NewChannel) -> Status[object]:
             request.auth.account_id,
             body.kind,
             body.url,
-            key_file=key_file,
             remember=lambda made: this.remember(201, {"id": made.pk}),
         )
-    secret = channels.secret_of(row, key_file=key_file).reveal() if row.sealed else ""
+    secret = channels.secret_of(row).reveal() if row.sealed else ""
     return Status(201, {**_shown(row), "secret": secret or None})
 
 

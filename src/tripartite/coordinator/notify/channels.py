@@ -6,13 +6,12 @@ import base64
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import ClassVar, Final
 
 from tripartite.coordinator.notify.addresses import read_messenger, read_webhook
+from tripartite.coordinator.notify.credentials import Opened, open_channel, seal_channel
 from tripartite.coordinator.notify.keys import deliver_key
 from tripartite.coordinator.notify.models import PENDING, Channel, Delivery
-from tripartite.coordinator.notify.sealing import Opened, open_channel, seal_channel
 from tripartite.coordinator.storing import now, rfc3339, write_transaction
 from tripartite.coordinator.work.queue import wake
 from tripartite.domain.errors import Refused
@@ -40,9 +39,9 @@ class TooManyChannels(Refused):
 
 
 def open_new(
-    account_id: int, kind: str, url: str, *, key_file: Path, remember: Callable[[Channel], None]
+    account_id: int, kind: str, url: str, *, remember: Callable[[Channel], None]
 ) -> Channel:
-    """Raises ``ChannelUnsuitable``, ``TooManyChannels``, ``ChannelKeyUnusable``."""
+    """Raises ``ChannelUnsuitable``, ``TooManyChannels``, ``KeyringUnusable``."""
     if kind == WEBHOOK:
         shown = f"https://{read_webhook(url).host}/…"
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
@@ -54,15 +53,15 @@ def open_new(
         row = Channel.objects.create(
             account_id=account_id, kind=kind, shown=shown[:200], created_at=now()
         )
-        row.sealed = seal_channel(key_file, row.pk, Opened(Secret(url), Secret(secret)))
+        row.sealed = seal_channel(row.pk, Opened(Secret(url), Secret(secret)))
         row.save(update_fields=["sealed"])
         remember(row)
     return row
 
 
-def secret_of(row: Channel, *, key_file: Path) -> Secret:
+def secret_of(row: Channel) -> Secret:
     """What its reader checks signatures with; empty for a messenger."""
-    return open_channel(key_file, row.pk, row.sealed).secret
+    return open_channel(row).secret
 
 
 def remove(account_id: int, channel_id: int) -> None:
@@ -70,7 +69,7 @@ def remove(account_id: int, channel_id: int) -> None:
     with write_transaction():
         changed = Channel.objects.filter(
             pk=channel_id, account_id=account_id, removed_at=None
-        ).update(removed_at=now(), sealed="")
+        ).update(removed_at=now(), sealed=b"")
     if not changed:
         raise ChannelUnknown("List your channels to see their numbers.")
 

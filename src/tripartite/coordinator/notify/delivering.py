@@ -10,17 +10,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Final
+
+import structlog
 
 from tripartite.coordinator.accounts.models import Account
 from tripartite.coordinator.escrows.models import Participant
 from tripartite.coordinator.events import following
 from tripartite.coordinator.events.following import Note
 from tripartite.coordinator.events.log import ADMINS, EventType
+from tripartite.coordinator.keyring import KeyringUnusable, SealedUnderUnknownKey
+from tripartite.coordinator.notify.credentials import open_channel
 from tripartite.coordinator.notify.keys import DELIVER, deliver_key
 from tripartite.coordinator.notify.models import FAILED, PENDING, SENT, Attempt, Channel, Delivery
-from tripartite.coordinator.notify.sealing import open_channel
 from tripartite.coordinator.notify.sending import NewsNotTaken, Send
 from tripartite.coordinator.notify.wording import NOTIFIED, news_of
 from tripartite.coordinator.ops.metrics.catalogue import WEBHOOK_DELIVERIES
@@ -39,6 +41,8 @@ _PAUSES: Final = tuple(
 )
 """Between two tries: eight more in 32 hours, about as the Standard Webhooks specification says."""
 
+_log = structlog.get_logger()
+
 
 def follow_log() -> Handler:
     """The handler of ``notify:``."""
@@ -56,7 +60,7 @@ def follow_log() -> Handler:
     return reconcile
 
 
-def deliver(senders: Mapping[str, Send], *, key_file: Path) -> Handler:
+def deliver(senders: Mapping[str, Send]) -> Handler:
     """The handler of ``deliver:<id>``. ``senders`` go by the channel's kind."""
 
     def reconcile(lease: Lease) -> Again | None:
@@ -68,7 +72,7 @@ def deliver(senders: Mapping[str, Send], *, key_file: Path) -> Handler:
         if channel.removed_at is not None:
             return None
         at = now()
-        result, again = _try(row, channel, senders, key_file, at)
+        result, again = _try(row, channel, senders, at)
         with fenced(lease):
             state = SENT if result == SENT else PENDING
             if result != SENT and (not again or row.tries >= len(_PAUSES)):
@@ -85,16 +89,19 @@ def _try(
     row: Delivery,
     channel: Channel,
     senders: Mapping[str, Send],
-    key_file: Path,
     at: datetime,
 ) -> tuple[str, bool]:
     """How it ended, and whether another try may end otherwise."""
     try:
-        opened = open_channel(key_file, channel.pk, channel.sealed)
+        opened = open_channel(channel)
         senders[channel.kind](opened, message_id(row), row.body, at)
     except NewsNotTaken as error:
         return str(error.facts["result"]), True
     except Unavailable as error:
+        return error.code, True
+    except (KeyringUnusable, SealedUnderUnknownKey) as error:
+        # The operator can mend that on this node, and another node may do better.
+        _log.error("channel_cannot_be_opened", code=error.code)
         return error.code, True
     except (Refused, Tampered) as error:
         return error.code, False

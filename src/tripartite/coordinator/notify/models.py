@@ -18,7 +18,7 @@ class Channel(models.Model):
     )
     kind = models.CharField(max_length=8)
     shown = models.CharField(max_length=200)  # scheme and host, for people
-    sealed = models.TextField(default="")  # JSON: address and, for a webhook, its secret
+    sealed = models.BinaryField(default=b"")  # address and webhook secret; emptied when removed
     created_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True)
 

@@ -16,7 +16,7 @@ from typing import ClassVar, Final
 from standardwebhooks import Webhook
 
 from tripartite.coordinator.notify.addresses import checked_address, read_webhook
-from tripartite.coordinator.notify.sealing import Opened
+from tripartite.coordinator.notify.credentials import Opened
 from tripartite.domain.errors import Unavailable
 
 _SECONDS: Final = 10.0

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
-from typing import Final
 
-from django.conf import settings
-
-from tripartite.coordinator.wallets.keyring import Keyring, Spot, prepare_keyring
-from tripartite.coordinator.wallets.models import (
-    AttachedDecision,
-    WalletMapping,
-    WalletRegistration,
-)
+from tripartite.coordinator.keyring import Spot, keyring
+from tripartite.coordinator.wallets.models import WalletMapping, WalletRegistration
 from tripartite.coordinator.wallets.rpc_url import RpcPlace, read_rpc_url
 from tripartite.domain.secrets import Secret
 
@@ -55,25 +46,6 @@ class Credentials:
             fields["wallet_name"],
             Secret(fields["wallet_password"]),
         )
-
-
-# Every sealed column: ``tripartite keys rotate`` goes over these.
-SEALED: Final = (
-    (WalletRegistration, "credentials"),
-    (WalletMapping, "credentials"),
-    (AttachedDecision, "content"),
-)
-
-
-@lru_cache(maxsize=4)
-def _keyring_at(path: Path) -> Keyring:
-    prepare_keyring(path)
-    return Keyring(path)
-
-
-def keyring() -> Keyring:
-    """The one that the settings name; made when it is first needed."""
-    return _keyring_at(settings.COORDINATOR.keyring_file)
 
 
 def registration_spot(key: str) -> Spot:

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from tripartite.coordinator.accounts.tokens import Caller
+from tripartite.coordinator.keyring import keyring
 from tripartite.coordinator.storing import now, write_transaction
 from tripartite.coordinator.wallets import keys
-from tripartite.coordinator.wallets.credentials import decision_spot, keyring
+from tripartite.coordinator.wallets.credentials import decision_spot
 from tripartite.coordinator.wallets.models import AttachedDecision
 from tripartite.coordinator.wallets.registering import require_attached, role_in
 from tripartite.coordinator.work.queue import wake

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tripartite.coordinator.escrows.models import Escrow
+from tripartite.coordinator.keyring import keyring
 from tripartite.coordinator.storing import now
 from tripartite.coordinator.wallets import keys
-from tripartite.coordinator.wallets.credentials import credentials_of, keyring, mapping_spot
+from tripartite.coordinator.wallets.credentials import credentials_of, mapping_spot
 from tripartite.coordinator.wallets.errors import RegistrationTooLate
 from tripartite.coordinator.wallets.models import (
     PENDING,

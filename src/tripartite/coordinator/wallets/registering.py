@@ -20,13 +20,10 @@ from tripartite.coordinator.accounts.models import PairedIdentity
 from tripartite.coordinator.accounts.tokens import Caller
 from tripartite.coordinator.escrows.errors import EscrowUnknown, RoleNotYours
 from tripartite.coordinator.escrows.models import Participant
+from tripartite.coordinator.keyring import keyring
 from tripartite.coordinator.storing import now, write_transaction
 from tripartite.coordinator.wallets import keys
-from tripartite.coordinator.wallets.credentials import (
-    Credentials,
-    keyring,
-    registration_spot,
-)
+from tripartite.coordinator.wallets.credentials import Credentials, registration_spot
 from tripartite.coordinator.wallets.custody import check_custody
 from tripartite.coordinator.wallets.errors import (
     FOUND_AT_THE_WALLET,

@@ -285,8 +285,8 @@ BACKUP_AGE: Final = Metric(
     Kind.GAUGE,
     Source.NODE,
     "Time since the last backup",
-    "By the file `backup-done` in DATA_DIR, which whatever makes the backup touches; `+Inf` "
-    "while there is none.",
+    "Since the moment whose state the last proved `tripartite backup` holds. By the file "
+    "`backup-done` in DATA_DIR, which another program may touch; `+Inf` while there is none.",
 )
 READY: Final = Metric(
     "ready",

@@ -25,7 +25,7 @@ from tripartite.domain.lifecycle import CLOSED, PAYOUT_STATES, State
 from tripartite.domain.parties import Role
 
 BACKUP_MARK: Final = "backup-done"
-"""A file in DATA_DIR that whatever makes backups touches when one is complete."""
+"""A file in DATA_DIR, as old as the last proved backup. ``ops.backup`` writes it."""
 
 MISSING_AFTER: Final = timedelta(days=1)
 

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from django.db import connection
+from django.db.models import Model
 
-from tripartite.coordinator.storing import write_transaction
-from tripartite.coordinator.wallets.credentials import SEALED
-from tripartite.coordinator.wallets.keyring import (
+from tripartite.coordinator.keyring import (
     Keyring,
     Keys,
     Spot,
@@ -24,6 +23,21 @@ from tripartite.coordinator.wallets.keyring import (
     read_keys,
     write_keys,
 )
+from tripartite.coordinator.notify.models import Channel
+from tripartite.coordinator.storing import write_transaction
+from tripartite.coordinator.wallets.models import (
+    AttachedDecision,
+    WalletMapping,
+    WalletRegistration,
+)
+
+SEALED: Final[tuple[tuple[type[Model], str], ...]] = (
+    (WalletRegistration, "credentials"),
+    (WalletMapping, "credentials"),
+    (AttachedDecision, "content"),
+    (Channel, "sealed"),
+)
+"""Every sealed column there is."""
 
 _BATCH: Final = 200
 
@@ -94,17 +108,12 @@ def _pass(ring: Keyring, keys: Keys) -> int:
     moved = 0
     for model, column in SEALED:
         table = model._meta.db_table
-        after = ""
-        while True:
-            rows = list(
-                model.objects.filter(pk__gt=after).order_by("pk").values_list("pk", column)[:_BATCH]
-            )
-            if not rows:
-                break
-            after = rows[-1][0]
+        rest = model._default_manager.order_by("pk")
+        while rows := list(rest.values_list("pk", column)[:_BATCH]):
+            rest = rest.filter(pk__gt=rows[-1][0])
             for pk, sealed in rows:
                 if bytes(sealed) and key_id(bytes(sealed)) != keys.current:
-                    moved += _seal_anew(ring, Spot(table, column, pk), bytes(sealed))
+                    moved += _seal_anew(ring, Spot(table, column, str(pk)), bytes(sealed))
     return moved
 
 
@@ -123,7 +132,7 @@ def _seal_anew(ring: Keyring, spot: Spot, sealed: bytes) -> int:
 def _uses() -> dict[str, int]:
     uses: dict[str, int] = {}
     for model, column in SEALED:
-        for (sealed,) in model.objects.values_list(column).iterator():
+        for (sealed,) in model._default_manager.values_list(column).iterator():
             if bytes(sealed):
                 name = key_id(bytes(sealed))
                 uses[name] = uses.get(name, 0) + 1

@@ -1,7 +1,7 @@
 """Secrets in the coordinator's database: sealed for one row, under keys that can be rotated.
 
-The keyring is a file of its own (JSON, mode 0600), the same on all nodes and never in the
-database's backup. It holds several keys: each seals under its id, one is current. A process reads
+The keyring is a file of its own (JSON, mode 0600), the same on all nodes and never inside the
+database. It holds several keys: each seals under its id, one is current. A process reads
 the file again when it has changed, so keys rotate under running nodes.
 
 A sealed value is ``version (1) | key id (8) | nonce (12) | AES-256-GCM-SIV ciphertext and tag``,
@@ -19,11 +19,13 @@ import threading
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+from django.conf import settings
 
 from tripartite.domain.errors import Refused, Tampered
 from tripartite.domain.secrets import Secret
@@ -139,6 +141,17 @@ class Keyring:
                 f"The {spot.column} in {spot.table} isn't what was stored there. Stop, and find "
                 "out who can write to the database."
             ) from error
+
+
+def keyring() -> Keyring:
+    """The one that the settings name; made when it is first needed."""
+    return _keyring_at(settings.COORDINATOR.keyring_file)
+
+
+@lru_cache(maxsize=4)
+def _keyring_at(path: Path) -> Keyring:
+    prepare_keyring(path)
+    return Keyring(path)
 
 
 def key_id(sealed: bytes) -> str:

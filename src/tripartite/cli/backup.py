@@ -1,0 +1,91 @@
+"""``tripartite backup``: everything the coordinator needs to be made again, in one age file."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tripartite.coordinator.start import start_django
+from tripartite.domain.errors import TripartiteError
+
+if TYPE_CHECKING:
+    from tripartite.coordinator.ops.backup.making import Made
+
+app = typer.Typer(no_args_is_help=False)
+
+Recipients = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--recipient",
+        help="Encrypt to this public key, age1…; may be given twice. "
+        "Default: TRIPARTITE_BACKUP_RECIPIENTS.",
+    ),
+]
+
+
+@app.command()
+def backup(
+    file: Annotated[
+        Path | None, typer.Argument(help="Where to write it. Default: a new name in BACKUP_DIR.")
+    ] = None,
+    recipient: Recipients = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Back up database, keys and settings while the coordinator runs.
+
+    The file counts once it has been opened again, restored beside the database and compared.
+    """
+    undo_when_ended()
+    try:
+        configuration = start_django()
+        from tripartite.coordinator.ops.backup.making import back_up  # noqa: PLC0415 — needs Django
+
+        made = back_up(configuration, recipient or list(configuration.backup_recipients), file=file)
+    except (TripartiteError, OSError) as error:
+        raise failed(error) from error
+    if as_json:
+        typer.echo(json.dumps(to_json(made)))
+    else:
+        show(made)
+
+
+def undo_when_ended() -> None:
+    """Let SIGTERM, and a terminal that goes away, undo what is under way as Ctrl-C does."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+
+
+def show(made: Made) -> None:
+    """A backup in a few lines."""
+    typer.echo(f"backup   {made.file}")
+    typer.echo(f"sha256   {made.sha256}, {made.bytes} bytes")
+    typer.echo(f"proved   {made.inventory.escrows} escrows, {made.inventory.events} events")
+    typer.echo(f"log ends {made.inventory.hash}")
+
+
+def to_json(made: Made) -> dict[str, object]:
+    """The same for programs."""
+    return {
+        "file": str(made.file),
+        "made_at": made.made_at.isoformat(),
+        "sha256": made.sha256,
+        "bytes": made.bytes,
+        "escrows": made.inventory.escrows,
+        "events": made.inventory.events,
+        "hash": made.inventory.hash,
+    }
+
+
+def failed(error: TripartiteError | OSError) -> typer.Exit:
+    """Say what went wrong; the exit to raise."""
+    if isinstance(error, TripartiteError):
+        typer.echo(f"{error.title()}: {error.detail}", err=True)
+    else:
+        typer.echo(
+            f"The disk says: {error.strerror or error}. Make room, then try again.", err=True
+        )
+    return typer.Exit(1)

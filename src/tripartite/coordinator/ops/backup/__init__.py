@@ -1,0 +1,1 @@
+"""Backups of the coordinator: made, proved, put back, and made before an upgrade."""
