@@ -17,6 +17,7 @@ from tripartite.coordinator.relay.models import Message
 from tripartite.coordinator.relay.posting import Posted
 from tripartite.coordinator.work.queue import Lease, fenced
 from tripartite.domain.errors import Refused, Tampered
+from tripartite.domain.limits import Limits
 from tripartite.domain.parties import Network, Role
 from tripartite.protocol.identity import PublicIdentity
 
@@ -24,15 +25,22 @@ from tripartite.protocol.identity import PublicIdentity
 class Mailbox:
     """Speaks for one account, under the lease of one escrow."""
 
-    def __init__(self, account: Account, lease: Lease, *, network: Network) -> None:
+    def __init__(self, account: Account, lease: Lease, *, network: Network, limits: Limits) -> None:
         self._caller = Caller(account.pk, account.name, is_admin=False, token_id=0)
         self._lease = lease
         self._network = network
+        self._limits = limits
 
     def propose(self, text: str) -> Placed:
         """Open an escrow. Raises ``MessageRefused`` or an ``Unavailable``, also ``LeaseLost``."""
         return self._store(
-            lambda: posting.propose(self._caller, text, network=self._network, remember=_nothing)
+            lambda: posting.propose(
+                self._caller,
+                text,
+                network=self._network,
+                limits=self._limits,
+                remember=_nothing,
+            )
         )
 
     def post(self, escrow_id: str, text: str) -> Placed:

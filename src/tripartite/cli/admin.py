@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from tripartite.coordinator.start import bring_tables_up_to_date, start_django
-from tripartite.domain.errors import TripartiteError
+from tripartite.cli.on_the_server import coordinator_here
 from tripartite.domain.secrets import Secret
-
-if TYPE_CHECKING:
-    from tripartite.coordinator.configuration import Configuration
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -41,7 +35,7 @@ def admin() -> None:
 @app.command()
 def create(name: Name, password_file: PasswordFile = None) -> None:
     """Open an account that is an admin."""
-    with _coordinator():
+    with coordinator_here():
         from tripartite.coordinator.accounts import roles  # noqa: PLC0415 — models need Django
 
         roles.open_admin(name, _password(password_file))
@@ -65,7 +59,7 @@ def revoke(name: Name, role: Annotated[Role, typer.Argument(help="The role to ta
 @app.command()
 def roles() -> None:
     """Who is an admin, who an arbiter."""
-    with _coordinator():
+    with coordinator_here():
         from tripartite.coordinator.accounts import roles as accounts  # noqa: PLC0415 — as above
 
         for one in accounts.holders():
@@ -78,7 +72,7 @@ def token(
     name: Name, label: Annotated[str, typer.Option(help="What it is for.")] = "admin"
 ) -> None:
     """Print a new API token of an account. It is shown this once."""
-    with _coordinator():
+    with coordinator_here():
         from tripartite.coordinator.accounts import roles as accounts  # noqa: PLC0415 — as above
 
         typer.echo(accounts.issue_token(name, label).reveal())
@@ -89,7 +83,7 @@ def cases(
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many to show.")] = 20,
 ) -> None:
     """Escrows that need a person, the oldest first."""
-    with _coordinator():
+    with coordinator_here():
         from tripartite.coordinator.recovery.reading import described  # noqa: PLC0415 — as above
 
         for line in described(limit=limit):
@@ -109,7 +103,7 @@ def act(
     by: Annotated[str, typer.Option("--as", help="The admin whose act it is.")],
 ) -> None:
     """Do something about a stuck escrow. It is told to its parties, and moves no money."""
-    with _coordinator() as configuration:
+    with coordinator_here() as configuration:
         from tripartite.coordinator.recovery.reading import act_here  # noqa: PLC0415 — as above
 
         for line in act_here(configuration, escrow, action, notes=notes, by=by):
@@ -117,7 +111,7 @@ def act(
 
 
 def _give(name: str, role: Role, *, value: bool) -> None:
-    with _coordinator():
+    with coordinator_here():
         from tripartite.coordinator.accounts import roles as accounts  # noqa: PLC0415 — as above
 
         if role is Role.ADMIN:
@@ -131,15 +125,3 @@ def _password(file: Path | None) -> Secret:
         return Secret(file.read_text().rstrip("\r\n"))
     text: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     return Secret(text)
-
-
-@contextmanager
-def _coordinator() -> Iterator[Configuration]:
-    """The coordinator's settings and database; our errors become a line and status 1."""
-    try:
-        configuration = start_django()
-        bring_tables_up_to_date(migrate=False)
-        yield configuration
-    except TripartiteError as error:
-        typer.echo(f"{error.title()}: {error.detail}", err=True)
-        raise typer.Exit(1) from error

@@ -14,6 +14,7 @@ GROUPS: Final = {
     "agent": "tripartite.cli.agent",
     "audit": "tripartite.cli.audit",
     "keys": "tripartite.cli.keys",
+    "maintenance": "tripartite.cli.maintenance",
 }
 """Commands with commands of their own. The module has ``app``."""
 
