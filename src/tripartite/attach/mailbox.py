@@ -12,12 +12,14 @@ from tripartite.agent.speaking import MessageRefused
 from tripartite.coordinator.accounts.models import Account, PairedIdentity
 from tripartite.coordinator.accounts.tokens import Caller
 from tripartite.coordinator.escrows.models import Participant
+from tripartite.coordinator.limits import gate
 from tripartite.coordinator.relay import posting
 from tripartite.coordinator.relay.models import Message
 from tripartite.coordinator.relay.posting import Posted
 from tripartite.coordinator.work.queue import Lease, fenced
 from tripartite.domain.errors import Refused, Tampered
 from tripartite.domain.limits import Limits
+from tripartite.domain.money import Piconero
 from tripartite.domain.parties import Network, Role
 from tripartite.protocol.identity import PublicIdentity
 
@@ -66,6 +68,10 @@ class Mailbox:
         """The identity paired with an account."""
         row = PairedIdentity.objects.filter(account__name=account).first()
         return None if row is None else PublicIdentity(row.sign, row.seal)
+
+    def require_room(self, amount: Piconero) -> None:
+        """Raise if an escrow of this amount would not be let in now."""
+        gate.look(self._limits, amount)
 
     def _store(self, post: Callable[[], Posted]) -> Placed:
         refusal: Refused | Tampered | None = None

@@ -38,6 +38,12 @@ class EscrowLimitReached(Unavailable):
     code: ClassVar[str] = "escrow_limit_reached"
 
 
+class UnderMaintenance(Unavailable):
+    """No new escrows are taken here for now; those that are open go on."""
+
+    code: ClassVar[str] = "under_maintenance"
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What is let in; None where there is no limit.
@@ -73,6 +79,14 @@ def escrows_left(limits: Limits, used: Used) -> int | None:
     if limits.concurrent_escrows is None:
         return None
     return max(0, limits.concurrent_escrows - used.concurrent)
+
+
+def require_open(maintenance: str) -> None:
+    """Raise ``UnderMaintenance`` with the reason for it; "" is none."""
+    if maintenance:
+        raise UnderMaintenance(
+            f"Propose it again later. The operator says: {maintenance}", reason=maintenance
+        )
 
 
 def require_room(limits: Limits, used: Used, amount: Piconero) -> None:

@@ -72,18 +72,17 @@ def test_however_many_are_proposed_the_limits_hold(limit: Limits, proposed: Sequ
 def test_a_refusal_says_the_limit_and_what_is_left(limit: Limits, used: Used, amount: int) -> None:
     """What it says is left would have passed, as far as that limit goes."""
     error = refusal(limit, used, amount)
-    match error:
-        case None:
-            return
-        case AmountAboveLimit():
-            wanted = (limit.escrow_amount, limit.escrow_amount)
-            alone = Limits(limit.escrow_amount, None, None)
-        case VolumeLimitReached():
-            wanted = (limit.total_volume, volume_left(limit, used))
-            alone = Limits(None, limit.total_volume, None)
-        case EscrowLimitReached():
-            wanted = (limit.concurrent_escrows, escrows_left(limit, used))
-            alone = Limits(None, None, limit.concurrent_escrows)
+    if error is None:
+        return
+    if isinstance(error, AmountAboveLimit):
+        wanted = (limit.escrow_amount, limit.escrow_amount)
+        alone = Limits(limit.escrow_amount, None, None)
+    elif isinstance(error, VolumeLimitReached):
+        wanted = (limit.total_volume, volume_left(limit, used))
+        alone = Limits(None, limit.total_volume, None)
+    else:
+        wanted = (limit.concurrent_escrows, escrows_left(limit, used))
+        alone = Limits(None, None, limit.concurrent_escrows)
     told = tuple(int(error.facts[name]) for name in ("limit", "left"))
     assert told == wanted
     assert not passes(alone, used, amount)

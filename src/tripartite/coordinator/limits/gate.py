@@ -12,11 +12,7 @@ from typing import Final
 
 from django.db import connection
 
-from tripartite.coordinator.limits.maintenance import (
-    Maintenance,
-    UnderMaintenance,
-    require_off,
-)
+from tripartite.coordinator.limits import maintenance
 from tripartite.coordinator.storing import execute
 from tripartite.domain.lifecycle import State
 from tripartite.domain.limits import (
@@ -25,8 +21,10 @@ from tripartite.domain.limits import (
     AmountAboveLimit,
     EscrowLimitReached,
     Limits,
+    UnderMaintenance,
     Used,
     VolumeLimitReached,
+    require_open,
     require_room,
 )
 from tripartite.domain.money import Piconero
@@ -39,7 +37,8 @@ NOT_ADMITTED: Final = (
 )
 """What ``admit`` raises."""
 
-_GATE: Final = "SELECT maintenance, reason FROM limits_gate WHERE id = 1"
+# Maintenance that is on has a reason, one that is off has none.
+_GATE: Final = "SELECT reason FROM limits_gate WHERE id = 1"
 _LOCK_GATE: Final = _GATE + " FOR UPDATE"
 
 
@@ -67,8 +66,13 @@ def admit(limits: Limits, amount: Piconero) -> None:
     """
     found = execute(_LOCK_GATE if connection.vendor == "postgresql" else _GATE, ()).fetchone()
     assert found is not None, "a migration makes the row"
-    on, reason = found
-    require_off(Maintenance(on=bool(on), reason=reason))
+    require_open(found[0])
+    require_room(limits, used(limits), amount)
+
+
+def look(limits: Limits, amount: Piconero) -> None:
+    """Raise as ``admit`` would now; nothing is locked, so it may be otherwise a moment later."""
+    require_open(maintenance.present().reason)
     require_room(limits, used(limits), amount)
 
 

@@ -9,16 +9,10 @@ from typing import ClassVar, Final
 from tripartite.coordinator.events.log import ADMINS, EventType, NewEvent, append
 from tripartite.coordinator.limits.models import LONGEST_REASON, Gate
 from tripartite.coordinator.storing import now, write_transaction
-from tripartite.domain.errors import Refused, Unavailable
+from tripartite.domain.errors import Refused
 
 WHOLE_SERVICE: Final = ""
 """As an event's ``escrow_id``: it is about no single escrow."""
-
-
-class UnderMaintenance(Unavailable):
-    """No new escrows are taken here for now; those that are open go on."""
-
-    code: ClassVar[str] = "under_maintenance"
 
 
 class MaintenanceReasonUnsound(Refused):
@@ -65,14 +59,6 @@ def switch(*, on: bool, reason: str, by: str) -> Maintenance:
         facts = {"reason": words, "by": by}
         append([NewEvent(kind, WHOLE_SERVICE, facts, account_id=ADMINS)], at=at)
     return _of(gate)
-
-
-def require_off(found: Maintenance) -> None:
-    """Raises ``UnderMaintenance``."""
-    if found.on:
-        raise UnderMaintenance(
-            f"Propose it again later. The operator says: {found.reason}", reason=found.reason
-        )
 
 
 def _of(gate: Gate) -> Maintenance:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from tripartite.coordinator.limits import maintenance
-from tripartite.coordinator.limits.gate import used
+from tripartite.coordinator.limits.gate import look, used
 from tripartite.domain.limits import (
     AmountAboveLimit,
     EscrowLimitReached,
     Limits,
+    UnderMaintenance,
     VolumeLimitReached,
     escrows_left,
-    require_room,
     volume_left,
 )
 from tripartite.domain.money import Piconero, format_xmr
@@ -36,10 +35,10 @@ def room(limits: Limits) -> list[tuple[str, str]]:
 
 def objection(limits: Limits, amount: Piconero) -> str:
     """Why a proposal of ``amount`` wouldn't be taken now; empty if it would."""
-    if maintenance.present().on:
-        return _("No new escrows are taken during maintenance. Propose it again later.")
     try:
-        require_room(limits, used(limits), amount)
+        look(limits, amount)
+    except UnderMaintenance:
+        return _("No new escrows are taken during maintenance. Propose it again later.")
     except AmountAboveLimit as error:
         most = format_xmr(int(error.facts["limit"]))
         return _("One escrow may hold %s XMR here at most.") % most

@@ -26,6 +26,9 @@ class Migration(migrations.Migration):
                 ('switched_at', models.DateTimeField(null=True)),
                 ('switched_by', models.CharField(default='', max_length=150)),
             ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('maintenance', True), models.Q(('reason', ''), _negated=True)), models.Q(('maintenance', False), ('reason', '')), _connector='OR'), name='maintenance_has_a_reason')],
+            },
         ),
         migrations.RunPython(make_gate, migrations.RunPython.noop),
     ]
