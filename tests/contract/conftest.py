@@ -24,6 +24,10 @@ os.environ.setdefault("TRIPARTITE_NETWORK", "regtest")
 os.environ.setdefault("TRIPARTITE_METRICS_PORT", "0")
 
 from tripartite.coordinator.start import start_django
+from tripartite.devnet.coordinator_process import WITHOUT_LIMITS
+
+# The stories about limits set their own.
+os.environ.update(WITHOUT_LIMITS)
 
 start_django()
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tripartite.devnet.coordinator_process import WITHOUT_LIMITS
+
 COMMAND = (sys.executable, "-c", "from tripartite.cli.serve import app; app()")
 
 
@@ -53,6 +55,7 @@ def served(home: Path, *arguments: str, **settings: str) -> Iterator[Served]:
         "TRIPARTITE_NETWORK": "regtest",
         "TRIPARTITE_PORT": str(free_port()),
         "TRIPARTITE_METRICS_PORT": str(free_port()),
+        **WITHOUT_LIMITS,
         **{f"TRIPARTITE_{name}": value for name, value in settings.items()},
     }
     log = home / "log"

@@ -60,6 +60,12 @@ def act(scene: Scene) -> Answer:
     return scene.api.post(f"/api/admin/recovery/{scene.deal.escrow_id}/action", body)
 
 
+def switch_maintenance(scene: Scene) -> Answer:
+    """No new escrows, if an admin says so."""
+    body = {"enabled": True, "reason": "Critical issue detected"}
+    return scene.api.post("/api/admin/maintenance-mode", body)
+
+
 def pair(scene: Scene) -> Answer:
     """The owner's card, whoever hands it in."""
     owner = scene.people["owner"]
@@ -196,6 +202,9 @@ MATRIX: Mapping[tuple[str, str], tuple[Callable[[Scene], Answer], tuple[int, ...
     ),
     ("get", "/api/events"): (get("/api/events"), WITH_TOKEN),
     ("get", "/api/network"): (get("/api/network"), OPEN),
+    ("get", "/api/limits"): (get("/api/limits"), WITH_TOKEN),
+    ("get", "/api/admin/maintenance-mode"): (get("/api/admin/maintenance-mode"), ADMINS),
+    ("post", "/api/admin/maintenance-mode"): (switch_maintenance, ADMINS),
 }
 
 

@@ -22,14 +22,13 @@ from tests.contract.kit import Market, open_account
 from tripartite.cli.main import build
 from tripartite.coordinator.accounts.models import Account
 from tripartite.coordinator.configuration import Configuration, read_configuration
-from tripartite.coordinator.doctor.facts import LimitFacts, Unknown
+from tripartite.coordinator.doctor.facts import Unknown
 from tripartite.coordinator.doctor.judging import judge
 from tripartite.coordinator.doctor.looking import Sources, look
 from tripartite.coordinator.doctor.report import Check, Report, Verdict
 from tripartite.coordinator.ops.health import PULSE_KEY
 from tripartite.coordinator.storing import now, write_transaction
 from tripartite.coordinator.work.queue import wake
-from tripartite.domain.money import Piconero
 from tripartite.domain.parties import Network
 from tripartite.monero.errors import RpcUnreachable, WrongCredentials
 from tripartite.monero.monerod import BlockHeader, NodeInfo, NodeVersion
@@ -97,7 +96,6 @@ def sources(port: int, node: PaperNode) -> Sources:
     return Sources(
         connect_node=lambda _: node,
         last_backup=lambda _: datetime.now(UTC) - timedelta(hours=1),
-        limits=lambda _: LimitFacts(Piconero(5 * 10**12), Piconero(50 * 10**12), 20),
         prometheus=f"http://127.0.0.1:{port}",
     )
 

@@ -23,6 +23,8 @@ from django.http.response import HttpResponseBase
 
 from tests.contract.engines import Sqlite, use_database
 from tests.contract.kit import Deal, Market, report
+from tests.contract.test_limits import limited
+from tripartite.coordinator.escrows.models import Escrow
 from tripartite.coordinator.events import audit, log
 from tripartite.coordinator.grouping import Answer, Clerk, Environ
 from tripartite.coordinator.relay.api import post_message
@@ -35,10 +37,15 @@ PATIENCE = 30.0
 After = Callable[[int], None]
 
 
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Sqlite:
+    """Its tables are made once: they take longer than all the stories."""
+    return Sqlite(tmp_path_factory.mktemp("grouped"))
+
+
 @pytest.fixture
-def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
+def market(engine: Sqlite) -> Iterator[Market]:
     """A market on a SQLite of its own."""
-    engine = Sqlite(tmp_path_factory.mktemp("grouped"))
     with engine.database() as url:
         use_database(url)
         yield Market()
@@ -191,6 +198,23 @@ def test_a_key_used_for_two_messages_keeps_only_the_first(market: Market) -> Non
     assert said(deal) == before + 1
 
 
+def test_of_a_group_that_races_for_the_last_place_one_gets_it(market: Market) -> None:
+    """Each sees the escrows that those before it in the group have opened."""
+    market.proposed_deal()
+    deals = [market.deal() for _ in range(5)]
+    environs = [
+        asked(market, deal, Role.BUYER, deal.propose()) | {"PATH_INFO": "/api/escrow"}
+        for deal in deals
+    ]
+
+    with limited(at_once=2):
+        given = answers(Watched(), environs)
+
+    assert codes(given) == [(201, None)] + [(503, "escrow_limit_reached")] * 4
+    assert Escrow.objects.count() == 2
+    audit.verify()
+
+
 def test_when_the_database_gives_up_all_are_told_to_come_again(market: Market) -> None:
     """SQLite rolls back by itself when the disk is full; then our commit would say nothing."""
     deal = market.attested_deal()
@@ -259,9 +283,8 @@ asyncio.run(ask(environs))
 
 
 def test_killed_between_two_of_a_group_it_has_answered_and_stored_none(
-    tmp_path_factory: pytest.TempPathFactory,
+    engine: Sqlite, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    engine = Sqlite(tmp_path_factory.mktemp("killed"))
     with engine.database() as url:
         use_database(url)
         market = Market()

@@ -16,8 +16,10 @@ from tests.contract.engines import use_database
 from tests.contract.kit import TXID, Api, Market, open_account, report
 from tests.contract.scraping import scrape_here, until_scraped
 from tests.contract.serving import served
+from tests.contract.test_limits import limited
 from tests.contract.test_watching import ScriptedNode, Watch
 from tripartite.coordinator.escrows.models import Escrow
+from tripartite.coordinator.limits.maintenance import switch
 from tripartite.coordinator.notify.models import Channel, Delivery
 from tripartite.coordinator.ops.metrics import facts
 from tripartite.coordinator.ops.metrics.catalogue import (
@@ -184,6 +186,17 @@ def test_writers_who_cross_each_other_neither_wait_for_ever_nor_miscount(market:
 
     assert failures == []
     assert kept() == counted()
+
+
+def test_maintenance_and_the_places_left_are_measured(market: Market, tmp_path: Path) -> None:
+    market.proposed_deal()
+    with limited(at_once=20):
+        before = scrape_here(tmp_path)
+    switch(on=True, reason="A new release", by="")
+
+    assert before.value("maintenance_mode") == 0
+    assert before.value("concurrent_escrows_left") == 19
+    assert scrape_here(tmp_path).value("maintenance_mode") == 1
 
 
 def test_what_stands_still_is_counted_by_its_alarm(market: Market, tmp_path: Path) -> None:

@@ -97,6 +97,9 @@ MATRIX: Mapping[str, Asked] = {
     "propose": Asked("get", "/propose", MEMBERS),
     "disputes": Asked("get", "/disputes", (302, 404, 404, 404, 200, 302, 404)),
     "operation": Asked("get", "/operation", ADMINS),
+    "switch_maintenance": Asked(
+        "post", "/operation/maintenance", (302, 404, 404, 404, 404, 302, 302), {"on": "no"}
+    ),
     "recovery": Asked("get", "/recovery", ADMINS),
     "recovery_act": Asked("post", "/recovery/{escrow}", (302, 404, 404, 404, 404, 302, 302)),
     "admin:index": Asked("get", "/admin/", (302, 302, 302, 302, 302, 302, 200)),

@@ -16,7 +16,7 @@ from tripartite.agent.party import pairing_of
 from tripartite.domain.addresses import parse_address
 from tripartite.domain.deposits import ConfirmationTiers
 from tripartite.domain.errors import Refused
-from tripartite.domain.money import parse_xmr
+from tripartite.domain.money import Piconero, parse_xmr
 from tripartite.domain.parties import Role
 from tripartite.domain.settlement import FeeRule, FeeRuleInvalid, NetworkFeeBearer
 from tripartite.domain.terms import Deadlines, Details, Terms
@@ -27,9 +27,12 @@ _BPS_DECIMALS = 2
 
 
 class Directory(Protocol):
-    """Who has which identity."""
+    """Who has which identity, and what may be proposed there."""
 
     def identity_of(self, account: str) -> PublicIdentity | None: ...
+
+    def require_room(self, amount: Piconero) -> None:
+        """Raise an error of ``domain.limits`` if it would not be taken now."""
 
 
 class ProposalMalformed(Refused):
@@ -153,8 +156,8 @@ def prepare(
     ``escrow_id`` is 32 random hexadecimal digits; they are made here unless given.
 
     Raises ``PartyNotPaired``, ``CoordinatorRefused`` (``account_unknown``),
-    ``ContactKeyChanged``, ``TermsUnsound``, the errors of ``parse_address``, or an
-    ``Unavailable``.
+    ``ContactKeyChanged``, ``TermsUnsound``, the errors of ``parse_address`` and of
+    ``domain.limits``, or another ``Unavailable``.
     """
     mine = Details(
         role=draft.role,
@@ -162,6 +165,7 @@ def prepare(
         subject=draft.subject,
         salt=secrets.token_hex(SALT_BYTES),
     )
+    directory.require_room(draft.amount)
     identities, contacts = _look_up(opened, draft, directory)
     account = opened.journal.setting("account") or ""
     parties = {**identities, draft.role: opened.identity.public}

@@ -12,11 +12,14 @@ from tripartite.agent.speaking import MessageRefused
 from tripartite.coordinator.accounts.models import Account, PairedIdentity
 from tripartite.coordinator.accounts.tokens import Caller
 from tripartite.coordinator.escrows.models import Participant
+from tripartite.coordinator.limits import gate
 from tripartite.coordinator.relay import posting
 from tripartite.coordinator.relay.models import Message
 from tripartite.coordinator.relay.posting import Posted
 from tripartite.coordinator.work.queue import Lease, fenced
 from tripartite.domain.errors import Refused, Tampered
+from tripartite.domain.limits import Limits
+from tripartite.domain.money import Piconero
 from tripartite.domain.parties import Network, Role
 from tripartite.protocol.identity import PublicIdentity
 
@@ -24,15 +27,22 @@ from tripartite.protocol.identity import PublicIdentity
 class Mailbox:
     """Speaks for one account, under the lease of one escrow."""
 
-    def __init__(self, account: Account, lease: Lease, *, network: Network) -> None:
+    def __init__(self, account: Account, lease: Lease, *, network: Network, limits: Limits) -> None:
         self._caller = Caller(account.pk, account.name, is_admin=False, token_id=0)
         self._lease = lease
         self._network = network
+        self._limits = limits
 
     def propose(self, text: str) -> Placed:
         """Open an escrow. Raises ``MessageRefused`` or an ``Unavailable``, also ``LeaseLost``."""
         return self._store(
-            lambda: posting.propose(self._caller, text, network=self._network, remember=_nothing)
+            lambda: posting.propose(
+                self._caller,
+                text,
+                network=self._network,
+                limits=self._limits,
+                remember=_nothing,
+            )
         )
 
     def post(self, escrow_id: str, text: str) -> Placed:
@@ -58,6 +68,10 @@ class Mailbox:
         """The identity paired with an account."""
         row = PairedIdentity.objects.filter(account__name=account).first()
         return None if row is None else PublicIdentity(row.sign, row.seal)
+
+    def require_room(self, amount: Piconero) -> None:
+        """Raise if an escrow of this amount would not be let in now."""
+        gate.look(self._limits, amount)
 
     def _store(self, post: Callable[[], Posted]) -> Placed:
         refusal: Refused | Tampered | None = None

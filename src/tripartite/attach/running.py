@@ -87,7 +87,15 @@ def start(
         onion_proxy=configuration.onion_proxy,
     )
     stack.callback(endpoints.stop)
-    shop = Workshop(homes, endpoints, heartbeat, client, configuration.network, pace)
+    shop = Workshop(
+        homes,
+        endpoints,
+        heartbeat,
+        client,
+        configuration.network,
+        configuration.limits,
+        pace,
+    )
     handlers: dict[str, Handler] = {
         keys.IDENTITY: make_identities(homes, origin=configuration.public_origin),
         keys.REGISTRATION: register(endpoints, heartbeat, client),

@@ -37,6 +37,7 @@ from tripartite.coordinator.wallets.deciding import Click
 from tripartite.coordinator.wallets.models import AttachedDecision, AttachedIdentity, WalletMapping
 from tripartite.coordinator.work.queue import Lease, fenced
 from tripartite.coordinator.work.runner import Again
+from tripartite.domain.limits import Limits
 from tripartite.domain.parties import Network, Role
 from tripartite.monero.monerod import Monerod
 from tripartite.protocol.next_step import KeyExchange, next_step
@@ -53,6 +54,7 @@ class Workshop:
     heartbeat: Heartbeat
     node: Monerod
     network: Network
+    limits: Limits
     pace: Pace
     run_id: str = field(default_factory=lambda: secrets.token_hex(8))
     """Tells what this process exported for a payout from what another one did."""
@@ -91,7 +93,7 @@ class _Look:
         self._opened = opened
         self._lease = lease
         self._escrow_id, self._role = keys.read_attached_key(lease.key)
-        self._mailbox = Mailbox(account, lease, network=shop.network)
+        self._mailbox = Mailbox(account, lease, network=shop.network, limits=shop.limits)
         self._cases = Cases(opened.journal, opened.identity.public)
         self._book = WalletBook(opened.journal, run_id=shop.run_id)
         self._book.forget_half_made()

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from tripartite.cli.exits import exit_codes
-from tripartite.coordinator.start import bring_tables_up_to_date, start_django
+from tripartite.cli.on_the_server import coordinator_here
 from tripartite.domain.secrets import Secret
-
-if TYPE_CHECKING:
-    from tripartite.coordinator.configuration import Configuration
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -48,7 +42,7 @@ def create(name: Name, password_file: PasswordFile = None) -> None:
 
     Example: tripartite admin create root --password-file /root/password
     """
-    with _coordinator():
+    with coordinator_here():
         from tripartite.coordinator.accounts import roles  # noqa: PLC0415 — models need Django
 
         roles.open_admin(name, _password(password_file))
@@ -81,7 +75,7 @@ def roles(as_json: AsJson = False) -> None:
 
     Example: tripartite admin roles --json
     """
-    with _coordinator():
+    with coordinator_here():
         from tripartite.coordinator.accounts import roles as accounts  # noqa: PLC0415 — as above
 
         holders = accounts.holders()
@@ -105,7 +99,7 @@ def token(
 
     Example: tripartite admin token root --label backup-script
     """
-    with _coordinator():
+    with coordinator_here():
         from tripartite.coordinator.accounts import roles as accounts  # noqa: PLC0415 — as above
 
         typer.echo(accounts.issue_token(name, label).reveal())
@@ -120,7 +114,7 @@ def cases(
 
     Example: tripartite admin cases --limit 5
     """
-    with _coordinator():
+    with coordinator_here():
         if as_json:
             from tripartite.coordinator.recovery import cases as listing  # noqa: PLC0415 — as above
 
@@ -151,7 +145,7 @@ def act(
     Example: tripartite admin act 5e5e5e… retry_transaction --as root
     --notes "The node was out of sync for an hour."
     """
-    with _coordinator() as configuration:
+    with coordinator_here() as configuration:
         from tripartite.coordinator.recovery.reading import act_here  # noqa: PLC0415 — as above
 
         for line in act_here(configuration, escrow, action, notes=notes, by=by):
@@ -159,7 +153,7 @@ def act(
 
 
 def _give(name: str, role: Role, *, value: bool) -> None:
-    with _coordinator():
+    with coordinator_here():
         from tripartite.coordinator.accounts import roles as accounts  # noqa: PLC0415 — as above
 
         if role is Role.ADMIN:
@@ -173,12 +167,3 @@ def _password(file: Path | None) -> Secret:
         return Secret(file.read_text().rstrip("\r\n"))
     text: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     return Secret(text)
-
-
-@contextmanager
-def _coordinator() -> Iterator[Configuration]:
-    """The coordinator's settings and database."""
-    with exit_codes():
-        configuration = start_django()
-        bring_tables_up_to_date(migrate=False)
-        yield configuration

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
+from tripartite.cli.exits import exit_codes
 from tripartite.coordinator.start import start_django
-from tripartite.domain.errors import TripartiteError
+from tripartite.domain.errors import Refused
 
 if TYPE_CHECKING:
     from tripartite.coordinator.ops.backup.making import Made
 
 app = typer.Typer(no_args_is_help=False)
+
+
+class DiskRefused(Refused):
+    """The disk didn't take it."""
+
+    code: ClassVar[str] = "disk_refused"
+
 
 Recipients = Annotated[
     list[str] | None,
@@ -38,15 +48,15 @@ def backup(
     """Back up database, keys and settings while the coordinator runs.
 
     The file counts once it has been opened again, restored beside the database and compared.
+
+    Example: tripartite backup --recipient age1…
     """
     undo_when_ended()
-    try:
+    with disk_told():
         configuration = start_django()
         from tripartite.coordinator.ops.backup.making import back_up  # noqa: PLC0415 — needs Django
 
         made = back_up(configuration, recipient or list(configuration.backup_recipients), file=file)
-    except (TripartiteError, OSError) as error:
-        raise failed(error) from error
     if as_json:
         typer.echo(json.dumps(to_json(made)))
     else:
@@ -80,12 +90,13 @@ def to_json(made: Made) -> dict[str, object]:
     }
 
 
-def failed(error: TripartiteError | OSError) -> typer.Exit:
-    """Say what went wrong; the exit to raise."""
-    if isinstance(error, TripartiteError):
-        typer.echo(f"{error.title()}: {error.detail}", err=True)
-    else:
-        typer.echo(
-            f"The disk says: {error.strerror or error}. Make room, then try again.", err=True
-        )
-    return typer.Exit(1)
+@contextmanager
+def disk_told() -> Iterator[None]:
+    """As ``exit_codes``; a disk that is full, or closed to us, is told in a line too."""
+    with exit_codes():
+        try:
+            yield
+        except OSError as error:
+            raise DiskRefused(
+                f"The disk says: {error.strerror or error}. Make room, then try again."
+            ) from error

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tripartite.coordinator.start import bring_tables_up_to_date, start_django
-from tripartite.domain.errors import TripartiteError
+from tripartite.cli.on_the_server import coordinator_here
 from tripartite.domain.money import Piconero, format_xmr
 
 if TYPE_CHECKING:
@@ -29,11 +28,12 @@ def list_escrows(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Every escrow, the oldest first: its state, its parties and whom it waits for."""
+    """Every escrow, the oldest first: its state, its parties and whom it waits for.
+
+    Example: tripartite escrow list --open
+    """
     number, with_money = 0, 0
-    try:
-        start_django()
-        bring_tables_up_to_date(migrate=False)
+    with coordinator_here():
         # Models may only be imported once Django is set up.
         from tripartite.coordinator.escrows.listing import listed  # noqa: PLC0415 — see above
 
@@ -44,9 +44,6 @@ def list_escrows(
                 typer.echo(json.dumps(_to_json(one)))
             else:
                 _show(one)
-    except TripartiteError as error:
-        typer.echo(f"{error.title()}: {error.detail}", err=True)
-        raise typer.Exit(1) from error
     if not as_json:
         what = "open" if only_open else "in all"
         typer.echo(f"escrows {what}: {number}, of them may hold money: {with_money}")

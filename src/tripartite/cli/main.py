@@ -17,6 +17,7 @@ GROUPS: Final = {
     "audit": "tripartite.cli.audit",
     "escrow": "tripartite.cli.escrow",
     "keys": "tripartite.cli.keys",
+    "maintenance": "tripartite.cli.maintenance",
 }
 """Commands with commands of their own. The module has ``app``."""
 

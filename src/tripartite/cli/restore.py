@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tripartite.cli.backup import failed, undo_when_ended
-from tripartite.domain.errors import TripartiteError
+from tripartite.cli.backup import disk_told, undo_when_ended
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -28,9 +27,11 @@ def restore(
 
     Nothing is overwritten: the database must be empty, the key files away. What was restored is
     counted, and its event log is checked from the first event to the last.
+
+    Example: tripartite restore backup.tar.age --identity key.txt --check
     """
     undo_when_ended()
-    try:
+    with disk_told():
         # Not start_django: that makes a new secret key where there is none.
         import django  # noqa: PLC0415 — slow to import, and not for --help
 
@@ -44,8 +45,6 @@ def restore(
         key = archive.read_identity_file(identity)
         work = restoring.check if check else restoring.restore
         opened = work(configuration, file, key)
-    except (TripartiteError, OSError) as error:
-        raise failed(error) from error
     if as_json:
         content = {
             "made_at": opened.made_at,

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from tripartite.cli.backup import Recipients, failed, show, to_json, undo_when_ended
+from tripartite.cli.backup import Recipients, disk_told, show, to_json, undo_when_ended
 from tripartite.coordinator.start import start_django
-from tripartite.domain.errors import TripartiteError
 
 app = typer.Typer(no_args_is_help=False)
 
@@ -22,15 +21,15 @@ def upgrade(
     """Back up, migrate and check; if anything fails, everything is as it was before.
 
     Install the new version and stop all nodes first. Ends with 1 when it went back.
+
+    Example: tripartite upgrade
     """
     undo_when_ended()
-    try:
+    with disk_told():
         configuration = start_django()
         from tripartite.coordinator.ops.backup import upgrading  # noqa: PLC0415 — needs Django
 
         done = upgrading.upgrade(configuration, recipient or list(configuration.backup_recipients))
-    except (TripartiteError, OSError) as error:
-        raise failed(error) from error
     if as_json:
         typer.echo(json.dumps({"migrations": done.migrations, "backup": to_json(done.backup)}))
         return

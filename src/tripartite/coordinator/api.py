@@ -14,6 +14,7 @@ from tripartite.coordinator.arbiters.api import router as arbiters
 from tripartite.coordinator.authentication import Bearer
 from tripartite.coordinator.escrows.api import router as escrows
 from tripartite.coordinator.events.api import router as events
+from tripartite.coordinator.limits.api import router as limits
 from tripartite.coordinator.notify.api import router as notifications
 from tripartite.coordinator.ops.api import router as operation
 from tripartite.coordinator.ops.problems import http_problem, problem
@@ -41,6 +42,7 @@ api.add_router("/admin/recovery", recovery)
 api.add_router("/recovery", recovery_of_parties)
 api.add_router("/arbiters", arbiters)
 api.add_router("/notifications", notifications)
+api.add_router("", limits)
 api.add_router("", presence)
 api.add_router("", operation)
 

@@ -22,6 +22,8 @@ from tripartite.coordinator import settings_file
 from tripartite.coordinator.wallets.custody import MAY_WARN, CustodyGuard
 from tripartite.domain.deadlines import LONGEST, Durations, DurationsInvalid
 from tripartite.domain.errors import Refused
+from tripartite.domain.limits import Limits
+from tripartite.domain.money import parse_xmr
 from tripartite.domain.parties import Network
 from tripartite.domain.secrets import Secret
 
@@ -164,6 +166,37 @@ SETTINGS: Final = (
         "notification channels. Made when first needed, mode 0600; the same on all nodes.",
     ),
     Setting(
+        "MAX_ESCROW_AMOUNT",
+        "XMR | none",
+        "5",
+        "The largest escrow that can be proposed. `none`: no limit, here and below.",
+    ),
+    Setting(
+        "MAX_TOTAL_VOLUME",
+        "XMR | none",
+        "50",
+        "The most that all escrows together may hold, open and paid out ones; cancelled ones don't "
+        "count.",
+    ),
+    Setting(
+        "MAX_CONCURRENT_ESCROWS",
+        "number | none",
+        "20",
+        "How many escrows may be open at once, proposals that wait for signatures included.",
+    ),
+    Setting(
+        "PROPOSALS_PER_MINUTE",
+        "number | none",
+        "30",
+        "How many escrows one account may propose in a minute.",
+    ),
+    Setting(
+        "REGISTRATIONS_PER_MINUTE",
+        "number | none",
+        "30",
+        "How often one account may ask in a minute for a wallet RPC to be registered.",
+    ),
+    Setting(
         "CUSTODY_GUARD",
         "refuse | warn",
         "refuse",
@@ -267,6 +300,9 @@ class Configuration:
     investigated: timedelta
     agent_patience: timedelta
     keyring_file: Path
+    limits: Limits
+    proposals_per_minute: int | None
+    registrations_per_minute: int | None
     custody_guard: CustodyGuard
     onion_proxy: str | None
     attach_dir: Path
@@ -333,6 +369,13 @@ def read_configuration(environment: Mapping[str, str] | None = None) -> Configur
             seconds=_seconds(text("AGENT_OFFLINE_SECONDS"), name="AGENT_OFFLINE_SECONDS")
         ),
         keyring_file=Path(text("KEYRING_FILE") or data_dir / "keyring").expanduser(),
+        limits=Limits(
+            escrow_amount=_amount(text, "MAX_ESCROW_AMOUNT"),
+            total_volume=_amount(text, "MAX_TOTAL_VOLUME"),
+            concurrent_escrows=_number(text, "MAX_CONCURRENT_ESCROWS"),
+        ),
+        proposals_per_minute=_number(text, "PROPOSALS_PER_MINUTE"),
+        registrations_per_minute=_number(text, "REGISTRATIONS_PER_MINUTE"),
         custody_guard=_guard(text("CUSTODY_GUARD"), Network(network)),
         onion_proxy=_onion_proxy(text("ONION_PROXY")),
         attach_dir=Path(text("ATTACH_DIR") or data_dir / "attach").expanduser(),
@@ -419,6 +462,28 @@ def _whole(text: str, *, name: str, least: int, most: int) -> int:
     if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
         raise SettingInvalid(f"{PREFIX}{name} must be a whole number from {least} to {most}.")
     return int(text)
+
+
+def _amount(text: Callable[[str], str], name: str) -> int | None:
+    """Piconero; None for ``none``."""
+    if text(name) == "none":
+        return None
+    try:
+        return parse_xmr(text(name))
+    except Refused as error:
+        raise SettingInvalid(
+            f"{PREFIX}{name} must be an amount in XMR, such as 5, or none. {error.detail}"
+        ) from error
+
+
+def _number(text: Callable[[str], str], name: str) -> int | None:
+    """From 1 up; None for ``none``."""
+    if text(name) == "none":
+        return None
+    try:
+        return _whole(text(name), name=name, least=1, most=1_000_000)
+    except SettingInvalid as error:
+        raise SettingInvalid(f"{error.detail} Or none.") from error
 
 
 def _seconds(text: str, *, name: str) -> float:

@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "tripartite.coordinator.pages",
     "tripartite.coordinator.accounts",
     "tripartite.coordinator.escrows",
+    "tripartite.coordinator.limits",
     "tripartite.coordinator.events",
     "tripartite.coordinator.relay",
     "tripartite.coordinator.work",
@@ -104,6 +105,15 @@ ACCOUNT_RATE_LIMITS = {
     "signup": "30/m/ip",
     "reauthenticate": "10/m/user",
     "change_password": "5/m/user",
+    # Of one account, through the API.
+    **{
+        action: f"{most}/m/key"
+        for action, most in (
+            ("propose", COORDINATOR.proposals_per_minute),
+            ("register_wallet_rpc", COORDINATOR.registrations_per_minute),
+        )
+        if most is not None
+    },
 }
 CACHES = {
     "default": {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,15 @@ from tripartite.monero.supervision import PortTaken, Supervised, free_port
 
 _READY_SECONDS: Final = 60.0
 _PORT_ATTEMPTS: Final = 5
+
+WITHOUT_LIMITS: Final[Mapping[str, str]] = {
+    "TRIPARTITE_MAX_ESCROW_AMOUNT": "none",
+    "TRIPARTITE_MAX_TOTAL_VOLUME": "none",
+    "TRIPARTITE_MAX_CONCURRENT_ESCROWS": "none",
+    "TRIPARTITE_PROPOSALS_PER_MINUTE": "none",
+    "TRIPARTITE_REGISTRATIONS_PER_MINUTE": "none",
+}
+"""Settings of a coordinator with nothing of worth in it, where many escrows are opened at once."""
 
 
 class CoordinatorProcess:
@@ -116,6 +125,7 @@ class CoordinatorProcess:
             # Blocks come in bursts here; nobody wants to wait five seconds for each look.
             "TRIPARTITE_WATCH_SECONDS": "0.25",
             "TRIPARTITE_MIGRATE": "yes",
+            **WITHOUT_LIMITS,
         }
         if self._database_url is not None:
             settings["TRIPARTITE_DATABASE_URL"] = self._database_url

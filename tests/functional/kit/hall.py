@@ -16,6 +16,7 @@ from monero.seed import Seed  # type: ignore[import-untyped]  # makes addresses,
 
 from tripartite.devnet import programs
 from tripartite.devnet.api import Answer, Api, CoordinatorSilent
+from tripartite.devnet.coordinator_process import WITHOUT_LIMITS
 from tripartite.domain.parties import Network, Role
 from tripartite.domain.secrets import Secret
 from tripartite.monero.processes import MonerodProcess, WalletRpcProcess
@@ -111,6 +112,7 @@ class Hall:
             "TRIPARTITE_PUBLIC_ORIGIN": "http://127.0.0.1:8700",
             "TRIPARTITE_MIGRATE": "yes",
             "TRIPARTITE_CUSTODY_GUARD": "warn",
+            **WITHOUT_LIMITS,
             **{f"TRIPARTITE_{name}": value for name, value in settings.items()},
         }
         return cls(directory, node, base)

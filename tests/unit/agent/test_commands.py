@@ -20,6 +20,7 @@ from tripartite.agent.decisions import ContactKeyChanged, Decision, Decisions, V
 from tripartite.agent.home import AgentRunning, HomeUnsafe, create_home, open_home
 from tripartite.agent.proposing import PartyNotPaired
 from tripartite.cli.main import build
+from tripartite.domain.limits import BETA, AmountAboveLimit, Limits, Used, require_room
 from tripartite.domain.parties import Network, Role
 from tripartite.domain.secrets import Secret
 from tripartite.protocol.identity import Identity, PublicIdentity
@@ -62,11 +63,15 @@ class PaperDirectory:
     """Who has which identity."""
 
     known: Mapping[str, PublicIdentity | None] = field(default_factory=dict)
+    limits: Limits = BETA
 
     def identity_of(self, account: str) -> PublicIdentity | None:
         if account not in self.known:
             raise CoordinatorRefused("Check the spelling.", reason="account_unknown")
         return self.known[account]
+
+    def require_room(self, amount: int) -> None:
+        require_room(self.limits, Used(0, 0), amount)
 
 
 @pytest.fixture
@@ -250,6 +255,16 @@ def test_an_unknown_account_is_refused(desktop: Desktop) -> None:
         proposing.prepare(opened, draft, ADDRESSES[Role.BUYER], known)
 
     assert refused.value.reason == "account_unknown"
+
+
+def test_what_the_coordinator_would_not_take_is_refused_at_once(desktop: Desktop) -> None:
+    opened = open_home(desktop.home, passphrase=Secret("open sesame"))
+    draft = proposing.read_draft(
+        buyer=None, vendor="carol", arbiter="dave", amount="5.01", subject="a bicycle"
+    )
+
+    with pytest.raises(AmountAboveLimit, match="Propose 5 XMR or less"):
+        proposing.prepare(opened, draft, ADDRESSES[Role.BUYER], PaperDirectory())
     opened.journal.close()
 
 

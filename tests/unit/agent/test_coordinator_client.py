@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import httpx2
 import pytest
@@ -22,9 +22,16 @@ from tripartite.agent.coordinator_client import (
 from tripartite.agent.event_stream import read_events
 from tripartite.agent.ports import Forwarded
 from tripartite.agent.speaking import MessageRefused
+from tripartite.domain.errors import TripartiteError
+from tripartite.domain.limits import (
+    AmountAboveLimit,
+    EscrowLimitReached,
+    UnderMaintenance,
+    VolumeLimitReached,
+)
 from tripartite.domain.parties import Role
 from tripartite.domain.secrets import Secret
-from tripartite.protocol.canonical import digest
+from tripartite.protocol.canonical import Json, digest
 
 Answer = Callable[[httpx2.Request], httpx2.Response]
 
@@ -164,6 +171,50 @@ def test_an_unknown_account_is_a_refusal() -> None:
         client(problem(404, "account_unknown")).identity_of("carol")
 
     assert refused.value.reason == "account_unknown"
+
+
+LIMITS = {
+    "max_escrow_amount_atomic": "5",
+    "max_total_volume_atomic": "50",
+    "total_volume_left_atomic": "4",
+    "max_concurrent_escrows": 20,
+    "concurrent_escrows_left": 1,
+    "maintenance": False,
+    "reason": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "amount", "error"),
+    [
+        ({}, 6, AmountAboveLimit),
+        ({}, 5, VolumeLimitReached),
+        ({"concurrent_escrows_left": 0}, 4, EscrowLimitReached),
+        ({"reason": "A new release", "maintenance": True}, 4, UnderMaintenance),
+    ],
+)
+def test_what_would_not_be_taken_is_known_before(
+    changes: Mapping[str, Json], amount: int, error: type[TripartiteError]
+) -> None:
+    answer = httpx2.Response(200, json={**LIMITS, **changes})
+
+    client(lambda _: httpx2.Response(200, json=LIMITS)).require_room(4)
+    with pytest.raises(error):
+        client(lambda _: answer).require_room(amount)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        problem(404, "route_unknown"),
+        problem(503, "database_unreachable"),
+        lambda _: httpx2.Response(200, json={**LIMITS, "max_escrow_amount_atomic": "lots"}),
+        lambda _: httpx2.Response(200, json=dict.fromkeys(LIMITS) | {"reason": ""}),
+    ],
+    ids=["older", "away", "unreadable", "none"],
+)
+def test_limits_that_cant_be_read_or_arent_there_stop_nobody(answer: Answer) -> None:
+    client(answer).require_room(10**15)
 
 
 def test_events_are_sorted_into_messages_and_hints() -> None:

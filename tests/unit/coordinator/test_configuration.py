@@ -16,6 +16,8 @@ from tripartite.coordinator.configuration import (
     read_configuration,
     read_secret_key,
 )
+from tripartite.domain.limits import BETA, Limits
+from tripartite.domain.money import ATOMIC
 from tripartite.domain.parties import Network
 
 GUIDE = Path(__file__).resolve().parents[3] / "docs/guides/operator.md"
@@ -30,6 +32,7 @@ def test_without_any_setting_the_server_is_local_and_free_of_real_money() -> Non
     assert configuration.database.engine == "sqlite"
     assert configuration.allowed_hosts == ("127.0.0.1", "127.0.0.1", "localhost")
     assert configuration.confirmations == 10
+    assert configuration.limits == BETA
     assert configuration.migrate_at_start
 
 
@@ -42,6 +45,21 @@ def test_a_postgresql_address_is_taken_apart() -> None:
     assert (database.port, database.name) == (5433, "escrow")
     assert database.password.reveal() == "s@cret"
     assert "s@cret" not in repr(database)
+
+
+def test_limits_are_set_in_xmr_and_can_be_lifted_one_by_one() -> None:
+    configuration = read_configuration(
+        {
+            "TRIPARTITE_MAX_ESCROW_AMOUNT": "0.25",
+            "TRIPARTITE_MAX_TOTAL_VOLUME": "none",
+            "TRIPARTITE_MAX_CONCURRENT_ESCROWS": "7",
+            "TRIPARTITE_PROPOSALS_PER_MINUTE": "none",
+        }
+    )
+
+    assert configuration.limits == Limits(ATOMIC // 4, None, 7)
+    assert configuration.proposals_per_minute is None
+    assert configuration.registrations_per_minute == 30
 
 
 def test_a_unix_socket_is_an_address_too() -> None:
@@ -69,6 +87,13 @@ def test_postgresql_is_not_migrated_behind_the_operators_back() -> None:
         ("PORT", "٨"),
         ("THREADS", "-1"),
         ("WATCH_SECONDS", "soon"),
+        ("MAX_ESCROW_AMOUNT", "0"),
+        ("MAX_ESCROW_AMOUNT", "five"),
+        ("MAX_TOTAL_VOLUME", "50000000000000"),
+        ("MAX_CONCURRENT_ESCROWS", "0"),
+        ("MAX_CONCURRENT_ESCROWS", "2.5"),
+        ("PROPOSALS_PER_MINUTE", "-1"),
+        ("REGISTRATIONS_PER_MINUTE", "no"),
         ("WATCH_SECONDS", "nan"),
         ("CONFIRMATIONS", "9"),
         ("PUBLIC_ORIGIN", "escrow.example"),

@@ -16,7 +16,6 @@ from tripartite.coordinator.doctor.facts import (
     Faulty,
     FileFacts,
     FileKind,
-    LimitFacts,
     MonitoringFacts,
     NodeFacts,
     OfficerFacts,
@@ -26,7 +25,7 @@ from tripartite.coordinator.doctor.facts import (
 )
 from tripartite.coordinator.doctor.judging import judge
 from tripartite.coordinator.doctor.report import WEIGHTS, Check, Verdict
-from tripartite.domain.money import Piconero
+from tripartite.domain.limits import BETA
 from tripartite.domain.parties import Network
 from tripartite.monero.versions import OLDEST_FOR_TESTING, Version
 
@@ -66,7 +65,7 @@ WELL = Facts(
     officers=(OfficerFacts("root", is_admin=True, second_factor=True),),
     last_backup=NOW - timedelta(hours=5),
     audit=AuditFacts(7, "ab" * 32, None, 60.0),
-    limits=LimitFacts(Piconero(5 * 10**12), Piconero(50 * 10**12), 20),
+    limits=BETA,
     monitoring=MONITORING,
     disk=DiskFacts(50 << 30, 100 << 30),
     looked_at=NOW,
@@ -232,9 +231,15 @@ def test_what_is_well_gets_all_the_points_and_nothing_to_do() -> None:
         ),
         (replace(WELL, audit=AuditFacts(None, None, None, 9e6)), Check.EVENT_LOG, Verdict.WEAK),
         (replace(WELL, audit=AuditFacts(None, None, None, 9e3)), Check.EVENT_LOG, Verdict.GOOD),
-        (replace(WELL, limits=LimitFacts(None, None, 20)), Check.LIMITS, Verdict.BAD),
         (
-            replace(WELL, limits=LimitFacts(None, None, 20), settings=STAGENET),
+            replace(WELL, limits=replace(BETA, escrow_amount=None, total_volume=None)),
+            Check.LIMITS,
+            Verdict.BAD,
+        ),
+        (
+            replace(
+                WELL, limits=replace(BETA, escrow_amount=None, total_volume=None), settings=STAGENET
+            ),
             Check.LIMITS,
             Verdict.WEAK,
         ),

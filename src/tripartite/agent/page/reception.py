@@ -27,6 +27,7 @@ from tripartite.agent.page.wording import Say
 from tripartite.agent.status import status
 from tripartite.domain.errors import Refused
 from tripartite.domain.lifecycle import CLOSED
+from tripartite.domain.limits import EscrowLimitReached, UnderMaintenance
 from tripartite.domain.parties import Role
 from tripartite.domain.terms import is_escrow_id
 
@@ -182,7 +183,7 @@ class Reception:
                 proposal = proposing.prepare(
                     self._opened, draft, form.text("address").strip(), directory
                 )
-        except Refused as error:
+        except (Refused, EscrowLimitReached, UnderMaintenance) as error:
             return self._page(asked, "propose.html", status=422, form=form, problem=error)
         return self._ask(
             asked,

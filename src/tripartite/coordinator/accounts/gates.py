@@ -1,4 +1,4 @@
-"""What the API asks before a name and a password open something: the same limits as the pages."""
+"""What the API asks before it lets somebody in, or do what costs much; the pages count the same."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from tripartite.coordinator.accounts.models import Account
 from tripartite.coordinator.accounts.registration import CredentialsWrong, authenticate
+from tripartite.coordinator.accounts.tokens import Caller
 from tripartite.domain.errors import Refused
 
 
@@ -32,6 +33,16 @@ def let_sign_up(request: HttpRequest) -> None:
             raise TriesExceeded("Wait a minute, then send the same request again.")
 
 
+def let_propose(request: HttpRequest, caller: Caller) -> None:
+    """Count one more proposal of this account. Raises ``TriesExceeded``."""
+    _count(request, caller, action="propose")
+
+
+def let_register(request: HttpRequest, caller: Caller) -> None:
+    """Count one more wallet RPC of this account. Raises ``TriesExceeded``."""
+    _count(request, caller, action="register_wallet_rpc")
+
+
 def let_in(request: HttpRequest, name: str, password: str) -> Account:
     """The account that name and password open, as far as they are enough.
 
@@ -50,3 +61,9 @@ def let_in(request: HttpRequest, name: str, password: str) -> Account:
     if account.is_staff or account.is_arbiter or get_adapter().is_mfa_enabled(account):
         raise SecondFactorNeeded("Sign in on the pages and make the token there.")
     return account
+
+
+def _count(request: HttpRequest, caller: Caller, *, action: str) -> None:
+    with context.request_context(request):
+        if not ratelimit.consume(request, action=action, key=f"account:{caller.account_id}"):
+            raise TriesExceeded("Wait a minute, then send the same request again.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from tripartite.domain.money import Piconero
+from tripartite.domain.limits import Limits
 from tripartite.domain.parties import Network
 from tripartite.monero.versions import Version
 
@@ -121,15 +121,6 @@ class AuditFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class LimitFacts:
-    """Launch limits in force; None where there is none. Amounts in piconero."""
-
-    per_escrow: Piconero | None
-    volume: Piconero | None
-    open_escrows: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class MonitoringFacts:
     """Who would notice.
 
@@ -165,7 +156,7 @@ class Facts:
     officers: tuple[OfficerFacts, ...] | Unknown
     last_backup: datetime | Unknown | None
     audit: AuditFacts | Unknown
-    limits: LimitFacts | Unknown
+    limits: Limits | Unknown
     monitoring: MonitoringFacts
     disk: DiskFacts | Unknown
     looked_at: datetime

@@ -29,7 +29,6 @@ from tripartite.coordinator.doctor.facts import (
     DiskFacts,
     Facts,
     Faulty,
-    LimitFacts,
     NodeFacts,
     OfficerFacts,
     SettingsFacts,
@@ -82,14 +81,13 @@ class Sources:
 
     connect_node: Callable[[Configuration], Node]
     last_backup: Callable[[Configuration], datetime | None]
-    limits: Callable[[Configuration], LimitFacts | Unknown]
     prometheus: str
     settings_file: Path | None = None
 
 
 def usual_sources(prometheus: str, settings_file: Path | None) -> Sources:
     """The places that the coordinator itself uses."""
-    return Sources(_connect, _backup_by_mark, _no_limits, prometheus, settings_file)
+    return Sources(_connect, _backup_by_mark, prometheus, settings_file)
 
 
 def look(
@@ -127,7 +125,7 @@ def look(
         officers=stored(_officers),
         last_backup=stored(lambda: sources.last_backup(configuration)),
         audit=stored(lambda: _audit(quick=quick, expect=expect)),
-        limits=stored(lambda: sources.limits(configuration)),
+        limits=configuration.limits,
         monitoring=neighbours.monitoring(
             configuration.metrics_host, configuration.metrics_port, sources.prometheus
         ),
@@ -286,11 +284,6 @@ def _connect(configuration: Configuration) -> Node:
 def _backup_by_mark(configuration: Configuration) -> datetime | None:
     age = backup_age(configuration.data_dir)
     return None if age == float("inf") else datetime.fromtimestamp(now().timestamp() - age, UTC)
-
-
-def _no_limits(configuration: Configuration) -> LimitFacts | Unknown:
-    """This version knows of none."""
-    return LimitFacts(None, None, None)
 
 
 def _disk(data_dir: Path) -> DiskFacts | Unknown:

@@ -18,7 +18,6 @@ def look_at_files(
         (configuration.attach_dir, FileKind.DIRECTORY),
         (configuration.secret_key_file, FileKind.SECRET),
         (configuration.keyring_file, FileKind.SECRET),
-        (configuration.channel_key_file, FileKind.SECRET),
     ]
     if settings_file is not None:
         paths.append((settings_file, FileKind.SETTINGS))

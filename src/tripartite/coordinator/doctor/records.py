@@ -185,9 +185,9 @@ def judge_limits(network: Network, facts: Facts) -> Iterator[Finding]:
     missing = [
         name
         for name, value in (
-            ("the amount of one escrow", limits.per_escrow),
-            ("the sum of all", limits.volume),
-            ("escrows at once", limits.open_escrows),
+            ("the amount of one escrow", limits.escrow_amount),
+            ("the sum of all", limits.total_volume),
+            ("escrows at once", limits.concurrent_escrows),
         )
         if value is None
     ]
@@ -199,13 +199,13 @@ def judge_limits(network: Network, facts: Facts) -> Iterator[Finding]:
             "Start with limits, and raise them when you trust what you run.",
         )
         return
-    assert limits.per_escrow is not None
-    assert limits.volume is not None
+    assert limits.escrow_amount is not None
+    assert limits.total_volume is not None
     yield Finding(
         Check.LIMITS,
         GOOD,
-        f"{format_xmr(limits.per_escrow)} XMR an escrow, {format_xmr(limits.volume)} XMR in all, "
-        f"{limits.open_escrows} at once.",
+        f"{format_xmr(limits.escrow_amount)} XMR an escrow, {format_xmr(limits.total_volume)} XMR in all, "
+        f"{limits.concurrent_escrows} at once.",
     )
 
 

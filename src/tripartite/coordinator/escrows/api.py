@@ -9,6 +9,7 @@ from django.conf import settings
 from ninja import Query, Router, Status
 from pydantic import Field
 
+from tripartite.coordinator.accounts.gates import let_propose
 from tripartite.coordinator.authentication import ApiRequest
 from tripartite.coordinator.escrows import summary
 from tripartite.coordinator.ops.idempotency import once
@@ -150,10 +151,12 @@ def propose(request: ApiRequest, body: Proposal) -> Status[object]:
             "state": posted.state,
         }
 
+    let_propose(request, request.auth)
     posted = posting.propose(
         request.auth,
         body.envelope,
         network=settings.COORDINATOR.network,
+        limits=settings.COORDINATOR.limits,
         remember=lambda stored: this.remember(201, shown(stored)),
     )
     return Status(201 if posted.fresh else 200, shown(posted))

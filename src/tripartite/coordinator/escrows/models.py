@@ -44,7 +44,11 @@ class Escrow(models.Model):
     changed_at = models.DateTimeField()
 
     class Meta:
-        indexes = (models.Index(fields=["created_at", "escrow_id"], name="escrows_by_age"),)
+        indexes = (
+            models.Index(fields=["created_at", "escrow_id"], name="escrows_by_age"),
+            # The launch limits' counts are read from it alone.
+            models.Index(fields=["state", "amount"], name="amounts_by_state"),
+        )
         constraints = (
             models.CheckConstraint(
                 name="escrow_state_is_in_the_lifecycle",

@@ -143,6 +143,11 @@ def record_of(escrow_id: str, version: int, snapshot: str) -> Record:
     return record
 
 
+def exists(escrow_id: str) -> bool:
+    """Whether there is such an escrow, whoever takes part in it."""
+    return Escrow.objects.filter(pk=escrow_id).exists()
+
+
 def require_party(account_id: int, escrow_id: str) -> None:
     """Raises ``EscrowUnknown`` unless the account takes part in the escrow."""
     if not Participant.objects.filter(escrow_id=escrow_id, account_id=account_id).exists():

@@ -54,6 +54,8 @@ class EventType(StrEnum):
     RECOMMENDATION_MADE = "RecommendationMade"
     AGENT_OFFLINE = "AgentOffline"
     TRANSACTION_ELSEWHERE = "TransactionElsewhere"
+    MAINTENANCE_BEGUN = "MaintenanceBegun"
+    MAINTENANCE_ENDED = "MaintenanceEnded"
 
 
 @dataclass(frozen=True, slots=True)

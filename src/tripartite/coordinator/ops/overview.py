@@ -82,6 +82,8 @@ def _health(data_dir: Path) -> Iterator[Figure]:
 def _escrows() -> Iterator[Figure]:
     counts = facts.escrow_counts()
     silent = facts.silent_escrows()
+    kept_out = facts.maintenance()
+    yield Figure("new ones", "none: maintenance" if kept_out else "taken", wrong=kept_out)
     yield Figure("all", str(sum(count.number for count in counts.values())))
     for state, count in counts.items():
         yield Figure(state.value, str(count.number))

@@ -50,6 +50,9 @@ STATUS: Final[Mapping[str, int]] = {
     "tries_exceeded": 429,
 }
 
+# Seconds, where a second changes nothing.
+_RETRY_AFTER: Final = {"under_maintenance": "300", "escrow_limit_reached": "60"}
+
 _HTTP_TITLES: Final = {
     400: ("request_malformed", "The request can't be read"),
     403: ("forbidden", "This isn't allowed"),
@@ -87,7 +90,7 @@ def problem_of(error: TripartiteError) -> HttpResponse:
     if status == 401:  # RFC 9110 section 11.6.1 wants the challenge
         response["WWW-Authenticate"] = "Bearer"
     if status == 503:  # tell clients when to come back
-        response["Retry-After"] = "1"
+        response["Retry-After"] = _RETRY_AFTER.get(error.code, "1")
     return response
 
 

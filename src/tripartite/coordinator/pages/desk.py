@@ -21,10 +21,14 @@ from tripartite.coordinator.accounts.tokens import Caller
 from tripartite.coordinator.escrows.errors import EscrowUnknown
 from tripartite.coordinator.escrows.models import Escrow
 from tripartite.coordinator.escrows.storage import record_of
+from tripartite.coordinator.limits import maintenance
+from tripartite.coordinator.limits.maintenance import MaintenanceReasonUnsound
+from tripartite.coordinator.limits.models import LONGEST_REASON
 from tripartite.coordinator.ops.health import checks
 from tripartite.coordinator.ops.overview import overview
 from tripartite.coordinator.pages import wording
 from tripartite.coordinator.pages.reader import account_of
+from tripartite.coordinator.pages.room import room
 from tripartite.coordinator.pages.sight import alarm_of, turn_of
 from tripartite.coordinator.recovery import actions, cases
 from tripartite.coordinator.recovery.actions import Kind
@@ -88,6 +92,9 @@ def operation(request: HttpRequest) -> HttpResponse:
             "node": latest_sighting(),
             "checks": checks(),
             "cases": cases.cases(offset=0, limit=1).total,
+            "room": room(settings.COORDINATOR.limits),
+            "kept": maintenance.present(),
+            "longest_reason": LONGEST_REASON,
             "groups": overview(settings.COORDINATOR.data_dir),
             "states": [(wording.STATES[state], by_state.get(state.value, 0)) for state in State],
             "accounts": Account.objects.count(),
@@ -95,6 +102,22 @@ def operation(request: HttpRequest) -> HttpResponse:
             "admins": Account.objects.filter(is_staff=True).order_by("name"),
         },
     )
+
+
+@require_POST
+@admins_only
+def switch_maintenance(request: HttpRequest) -> HttpResponse:
+    """Take no new escrows, or take them again."""
+    on = request.POST.get("on") == "yes"
+    try:
+        maintenance.switch(
+            on=on, reason=request.POST.get("reason", ""), by=account_of(request).name
+        )
+    except MaintenanceReasonUnsound:
+        messages.error(request, _("Say why, in one line of up to 300 characters."))
+    else:
+        messages.success(request, _("It is on record, and holds from now on."))
+    return redirect("operation")
 
 
 class Act(forms.Form):

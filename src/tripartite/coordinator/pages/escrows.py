@@ -23,6 +23,7 @@ from tripartite.coordinator.pages import wording
 from tripartite.coordinator.pages.context import agent_page
 from tripartite.coordinator.pages.proposal import Preview, ProposalForm
 from tripartite.coordinator.pages.reader import account_of
+from tripartite.coordinator.pages.room import room
 from tripartite.coordinator.pages.sight import Sight, look, turn_of
 from tripartite.domain.lifecycle import CLOSED, State
 from tripartite.domain.money import format_xmr
@@ -117,12 +118,14 @@ def propose(request: HttpRequest) -> HttpResponse:
     account = account_of(request)
     form = ProposalForm(request.GET or None, initial={"role": "buyer", "network_fee": "payee"})
     preview: Preview | None = None
+    limits = settings.COORDINATOR.limits
     if form.is_bound and form.is_valid():
-        preview = form.preview(account, agent_page=agent_page(request))
+        preview = form.preview(account, agent_page=agent_page(request), limits=limits)
     context = {
         "here": "propose",
         "form": form,
         "preview": preview,
+        "room": room(limits),
         "arbiters": Account.objects.filter(is_arbiter=True, is_active=True).exclude(pk=account.pk),
         "paired": PairedIdentity.objects.filter(account=account).exists(),
     }

@@ -14,8 +14,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from tripartite.coordinator.accounts.models import NAME_LENGTH, Account
+from tripartite.coordinator.pages.room import objection
 from tripartite.coordinator.pages.wording import Text
 from tripartite.domain.errors import Refused
+from tripartite.domain.limits import Limits
 from tripartite.domain.money import format_xmr, parse_xmr
 from tripartite.domain.settlement import ALL_BPS, FeeRule, NetworkFeeBearer, Split, refund, release
 from tripartite.domain.settlement import ruling as rule
@@ -79,11 +81,14 @@ class ProposalForm(forms.Form):
         """An account, too."""
         return _known(self.cleaned_data["arbiter"])
 
-    def preview(self, account: Account, *, agent_page: str) -> Preview | None:
-        """What the form says; None, with an error on the form, if the three aren't three."""
+    def preview(self, account: Account, *, agent_page: str, limits: Limits) -> Preview | None:
+        """What the form says; None, with an error on the form, if it wouldn't be taken."""
         told = self.cleaned_data
         if len({told["other"], told["arbiter"], account.name}) < 3:
             self.add_error(None, _("Buyer, vendor and arbiter have to be three accounts."))
+            return None
+        if objected := objection(limits, told["amount"]):
+            self.add_error(None, objected)
             return None
         bps = int((told["arbiter_fee"] or 0) * _BPS)
         fees = FeeRule(NetworkFeeBearer(told["network_fee"]), bps, 0)

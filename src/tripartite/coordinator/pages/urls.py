@@ -31,6 +31,7 @@ urlpatterns = [
     path("propose", escrows.propose, name="propose"),
     path("disputes", desk.disputes, name="disputes"),
     path("operation", desk.operation, name="operation"),
+    path("operation/maintenance", desk.switch_maintenance, name="switch_maintenance"),
     path("recovery", desk.recovery, name="recovery"),
     path("recovery/<str:escrow_id>", desk.act, name="recovery_act"),
     path("admin/", admin.site.urls),

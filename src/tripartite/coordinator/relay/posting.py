@@ -28,12 +28,15 @@ from tripartite.coordinator.events.log import (
     dispute_events,
     status_changes,
 )
+from tripartite.coordinator.limits.gate import NOT_ADMITTED
+from tripartite.coordinator.limits.gate import admit as pass_gate
 from tripartite.coordinator.ops.metrics.durations import note_durations
 from tripartite.coordinator.relay.models import Message as StoredMessage
 from tripartite.coordinator.storing import execute, now, stamp, write_transaction
 from tripartite.coordinator.watch.keys import payout_key
 from tripartite.coordinator.work.queue import wake
 from tripartite.domain.errors import Refused, Tampered
+from tripartite.domain.limits import Limits
 from tripartite.domain.parties import Network, Role
 from tripartite.protocol.admission import Admission, admit, open_record
 from tripartite.protocol.canonical import digest
@@ -69,11 +72,14 @@ class _Seated:
 Remember = Callable[[Posted], None]
 
 
-def propose(caller: Caller, text: str, *, network: Network, remember: Remember) -> Posted:
+def propose(
+    caller: Caller, text: str, *, network: Network, limits: Limits, remember: Remember
+) -> Posted:
     """Open an escrow from a ``propose`` envelope.
 
     Raises what ``open_record`` raises, and ``NetworkNotServed``, ``PartyUnknown``,
-    ``RoleNotYours``, ``EscrowExists``. ``remember`` runs inside the transaction.
+    ``RoleNotYours``, ``EscrowExists``, and what ``gate.admit`` raises. ``remember`` runs inside the
+    transaction.
     """
     admission = open_record(text)
     record, message = admission.record, admission.message
@@ -86,6 +92,7 @@ def propose(caller: Caller, text: str, *, network: Network, remember: Remember) 
     posted = Posted(record.escrow_id, 1, record.state.value, fresh=True)
     try:
         with write_transaction():
+            pass_gate(limits, record.agreement.terms.amount)
             storage.create(record, at=at)
             Participant.objects.bulk_create(
                 Participant(
@@ -101,6 +108,11 @@ def propose(caller: Caller, text: str, *, network: Network, remember: Remember) 
             remember(posted)
     except IntegrityError as error:
         return _opened_before(message, error)
+    except NOT_ADMITTED as error:
+        # Sent again after a lost answer: what was let in then stays in.
+        if storage.exists(record.escrow_id):
+            return _opened_before(message, error)
+        raise
     return posted
 
 
@@ -215,7 +227,7 @@ def _stored_before(escrow_id: str, text: str, role: Role) -> Posted | None:
     return None if row is None else Posted(escrow_id, row[0], row[1], fresh=False)
 
 
-def _opened_before(message: Message, error: IntegrityError) -> Posted:
+def _opened_before(message: Message, error: Exception) -> Posted:
     """The same proposal again is fine; another one under the same id isn't."""
     first = (
         StoredMessage.objects.filter(escrow_id=message.escrow_id, position=1)

@@ -12,6 +12,7 @@ from django.conf import settings
 from ninja import Router, Status
 from pydantic import Field
 
+from tripartite.coordinator.accounts.gates import let_propose, let_register
 from tripartite.coordinator.authentication import ApiRequest
 from tripartite.coordinator.ops.idempotency import Once, once
 from tripartite.coordinator.schemas import Body
@@ -133,6 +134,7 @@ def register_wallet_rpc(request: ApiRequest, escrow_id: str, body: WalletRpc) ->
     this = once(request, request.auth.account_id)
     if (answer := this.answered()) is not None:
         return Status(*answer)
+    let_register(request, request.auth)
     credentials = Credentials(read_rpc_url(body.rpc_url), body.rpc_user, Secret(body.rpc_password))
     asked = registering.ask_registration(
         request.auth, escrow_id, body.role, credentials, request_key=_request_key(this)
@@ -175,12 +177,15 @@ def propose_attached(request: ApiRequest, body: NewEscrow) -> Status[object]:
     this = once(request, request.auth.account_id)
     if (answer := this.answered()) is not None:
         return Status(*answer)
+    let_propose(request, request.auth)
     escrow_id = secrets.token_hex(16)
     content = {
         name: str(value) for name, value in body.model_dump(mode="json").items() if name != "role"
     }
     with write_transaction():
-        row = deciding.propose(request.auth, escrow_id, body.role, content)
+        row = deciding.propose(
+            request.auth, escrow_id, body.role, content, limits=settings.COORDINATOR.limits
+        )
         shown: dict[str, str | int | None] = {"escrow_id": escrow_id, "decision_id": row.id}
         this.remember(202, shown)
     return Status(202, shown)

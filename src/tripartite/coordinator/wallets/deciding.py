@@ -13,12 +13,14 @@ from enum import StrEnum
 
 from tripartite.coordinator.accounts.tokens import Caller
 from tripartite.coordinator.keyring import keyring
+from tripartite.coordinator.limits.gate import admit as pass_gate
 from tripartite.coordinator.storing import now, write_transaction
 from tripartite.coordinator.wallets import keys
 from tripartite.coordinator.wallets.credentials import decision_spot
 from tripartite.coordinator.wallets.models import AttachedDecision
 from tripartite.coordinator.wallets.registering import require_attached, role_in
 from tripartite.coordinator.work.queue import wake
+from tripartite.domain.limits import Limits
 from tripartite.domain.parties import Role
 from tripartite.domain.secrets import Secret
 
@@ -41,9 +43,16 @@ class Click(StrEnum):
     RESUME = "resume"
 
 
-def propose(caller: Caller, escrow_id: str, role: Role, content: Content) -> AttachedDecision:
-    """A new escrow under ``escrow_id``. Raises ``IdentityNotAttached``."""
+def propose(
+    caller: Caller, escrow_id: str, role: Role, content: Content, *, limits: Limits
+) -> AttachedDecision:
+    """A new escrow under ``escrow_id``. Call inside a write transaction.
+
+    Raises ``IdentityNotAttached``, and what ``gate.admit`` raises: the agent's own proposal passes
+    it again, when it comes to say it.
+    """
     require_attached(caller.account_id)
+    pass_gate(limits, int(content["amount"]))
     return _store(caller, escrow_id, role, Click.PROPOSE, content)
 
 

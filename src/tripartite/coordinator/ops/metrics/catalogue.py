@@ -172,6 +172,20 @@ HTTP_SECONDS: Final = Metric(
     labels=("route",),
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
 )
+MAINTENANCE: Final = Metric(
+    "maintenance_mode",
+    Kind.GAUGE,
+    Source.DATABASE,
+    "1 while maintenance is on and no new escrows are taken",
+)
+ESCROWS_LEFT: Final = Metric(
+    "concurrent_escrows_left",
+    Kind.GAUGE,
+    Source.DATABASE,
+    "How many more escrows may be opened now",
+    "By `TRIPARTITE_MAX_CONCURRENT_ESCROWS`; missing without that limit. What is left of the volume "
+    "is no metric: none holds an amount.",
+)
 AGENTS_ONLINE: Final = Metric(
     "agents_online",
     Kind.GAUGE,
@@ -321,7 +335,7 @@ OF_THE_SPEC: Final = (
     FUNDS_REFUNDED, DISPUTES,
 )  # fmt: skip  # a list of names
 OURS: Final = (
-    HTTP_REQUESTS, HTTP_SECONDS, AGENTS_ONLINE, AGENTS_MISSING, WORK_DUE, WORK_AGE, WORK_FAILING,
+    HTTP_REQUESTS, HTTP_SECONDS, MAINTENANCE, ESCROWS_LEFT, AGENTS_ONLINE, AGENTS_MISSING, WORK_DUE, WORK_AGE, WORK_FAILING,
     WEBHOOK_DELIVERIES, WEBHOOK_BACKLOG, WEBHOOK_BACKLOG_AGE, EVENTS, EVENTS_AGE, AUDIT_INTACT,
     AUDIT_AGE, NODE_UP, NODE_SYNCED, NODE_HEIGHT, NODE_TARGET, BACKUP_AGE, READY, PROCESSES,
     VERSION, SCRAPE_SECONDS,

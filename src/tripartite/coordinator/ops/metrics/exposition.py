@@ -88,6 +88,9 @@ def database_values() -> Iterator[tuple[Metric, Values]]:
     yield catalogue.FUNDS_REFUNDED, {(): counts[State.REFUNDED].entered}
     yield catalogue.DISPUTES, {(): counts[State.DISPUTED].entered}
 
+    yield catalogue.MAINTENANCE, {(): int(facts.maintenance())}
+    yield catalogue.ESCROWS_LEFT, _known(facts.escrows_left(counts))
+
     yield (
         catalogue.AGENTS_ONLINE,
         {(role.value,): number for role, number in facts.agents_online().items()},

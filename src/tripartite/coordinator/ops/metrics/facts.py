@@ -12,16 +12,20 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from django.conf import settings
 from django.db import connection
 
+from tripartite.coordinator.limits.maintenance import present
 from tripartite.coordinator.ops.metrics.models import AuditPass
 from tripartite.coordinator.storing import now
 from tripartite.coordinator.wallets.keys import ATTACH
 from tripartite.coordinator.watch.models import NodeSighting
 from tripartite.coordinator.watch.node import FRESH_FOR
 from tripartite.coordinator.work.queue import SERVE
+from tripartite.domain import limits
 from tripartite.domain.deadlines import Stage
 from tripartite.domain.lifecycle import CLOSED, PAYOUT_STATES, State
+from tripartite.domain.limits import OPEN
 from tripartite.domain.parties import Role
 
 BACKUP_MARK: Final = "backup-done"
@@ -85,6 +89,17 @@ def escrow_counts() -> Mapping[State, StateCount]:
         sql.execute("SELECT state, number, entered FROM metrics_escrowcount")
         rows = {state: StateCount(number, entered) for state, number, entered in sql.fetchall()}
     return {state: rows.get(state.value, StateCount(0, 0)) for state in State}
+
+
+def maintenance() -> bool:
+    """Whether new escrows are kept out."""
+    return present().on
+
+
+def escrows_left(counts: Mapping[State, StateCount]) -> int | None:
+    """How many more may be opened now; None without such a limit."""
+    is_open = sum(counts[state].number for state in OPEN)
+    return limits.escrows_left(settings.COORDINATOR.limits, limits.Used(0, is_open))
 
 
 def silent_escrows() -> Silent:

@@ -1,0 +1,1 @@
+"""What new escrows have to pass: launch limits, and maintenance."""

@@ -1,0 +1,90 @@
+"""Let a new escrow in, or say why not.
+
+Who proposes locks the gate's one row first and holds it until the commit. So proposals pass one
+after the other, on however many nodes, and each sees the escrows that those before it opened.
+Every transaction locks in this order: gate, escrow, log, work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from django.db import connection
+
+from tripartite.coordinator.limits import maintenance
+from tripartite.coordinator.storing import execute
+from tripartite.domain.lifecycle import State
+from tripartite.domain.limits import (
+    COUNTED,
+    OPEN,
+    AmountAboveLimit,
+    EscrowLimitReached,
+    Limits,
+    UnderMaintenance,
+    Used,
+    VolumeLimitReached,
+    require_open,
+    require_room,
+)
+from tripartite.domain.money import Piconero
+
+NOT_ADMITTED: Final = (
+    UnderMaintenance,
+    AmountAboveLimit,
+    VolumeLimitReached,
+    EscrowLimitReached,
+)
+"""What ``admit`` raises."""
+
+# Maintenance that is on has a reason, one that is off has none.
+_GATE: Final = "SELECT reason FROM limits_gate WHERE id = 1"
+_LOCK_GATE: Final = _GATE + " FOR UPDATE"
+
+
+def _named(states: Iterable[State]) -> str:
+    return ", ".join(f"'{state.value}'" for state in sorted(states))
+
+
+# Amounts are 20 digits, as text. The sum of many passes 2^63, where SQLite would go on in floats;
+# the sums of their halves don't. Both answers come from the index (state, amount) alone.
+_HALF: Final = 10
+_VOLUME: Final = (
+    f"SELECT COALESCE(SUM(CAST(SUBSTR(amount, 1, {_HALF}) AS BIGINT)), 0),"
+    f" COALESCE(SUM(CAST(SUBSTR(amount, {_HALF + 1}) AS BIGINT)), 0)"
+    f" FROM escrows_escrow WHERE state IN ({_named(COUNTED)})"
+)
+_CONCURRENT: Final = f"SELECT COUNT(*) FROM escrows_escrow WHERE state IN ({_named(OPEN)})"
+COUNTS: Final = (_VOLUME, _CONCURRENT)
+"""Every statement that a proposal waits for besides the gate."""
+
+
+def admit(limits: Limits, amount: Piconero) -> None:
+    """Let a proposal in. Call first in the transaction that stores it.
+
+    Raises the errors of ``NOT_ADMITTED``.
+    """
+    found = execute(_LOCK_GATE if connection.vendor == "postgresql" else _GATE, ()).fetchone()
+    assert found is not None, "a migration makes the row"
+    require_open(found[0])
+    require_room(limits, used(limits), amount)
+
+
+def look(limits: Limits, amount: Piconero) -> None:
+    """Raise as ``admit`` would now; nothing is locked, so it may be otherwise a moment later."""
+    require_open(maintenance.present().reason)
+    require_room(limits, used(limits), amount)
+
+
+def used(limits: Limits) -> Used:
+    """What counts against ``limits`` now; 0 for what they don't limit."""
+    volume, concurrent = 0, 0
+    if limits.total_volume is not None:
+        row = execute(_VOLUME, ()).fetchone()
+        assert row is not None, "an aggregate has one row"
+        volume = int(row[0]) * 10**_HALF + int(row[1])
+    if limits.concurrent_escrows is not None:
+        row = execute(_CONCURRENT, ()).fetchone()
+        assert row is not None, "an aggregate has one row"
+        concurrent = int(row[0])
+    return Used(volume, concurrent)
