@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup check test demo docs bench attached faults lies lock
+.PHONY: help setup check test demo docs bench attached faults fuzz lies lock
 
 BIN := .venv/bin
 # Directories that hold Python now; one that doesn't exist yet is no error.
@@ -44,6 +44,10 @@ lies: setup ## only the lies of the threat model, told to real agents; writes bu
 
 attached: setup ## registered wallet RPCs on real daemons: races, nodes, an outage (half an hour)
 	$(BIN)/python -m pytest tests/attached
+
+fuzz: setup ## what make test tries at random, 25 times as long; FUZZ=100 for longer still
+	FUZZ_FACTOR=$(or $(FUZZ),25) $(BIN)/python -m pytest tests/unit/test_foreign_bytes.py \
+		tests/unit/protocol/test_adversary.py tests/contract/test_fuzz.py
 
 faults: setup ## kill each process at each step of an escrow (hours); writes build/faults.json
 	$(BIN)/python -m tests.faults $(FAULTS)

@@ -98,6 +98,7 @@ def test_the_makefile_lists_the_verbs_it_promises() -> None:
         "bench",
         "attached",
         "faults",
+        "fuzz",
         "lies",
     }
 

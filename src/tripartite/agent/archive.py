@@ -200,13 +200,14 @@ def _unpacked(plain: bytes) -> dict[str, bytes]:
     """Only plain files, into memory: no name in an archive becomes a path here."""
     files: dict[str, bytes] = {}
     try:
-        with tarfile.open(fileobj=io.BytesIO(plain)) as tar:
+        # "r:" is plain tar: nothing in it is unpacked to more than it is.
+        with tarfile.open(fileobj=io.BytesIO(plain), mode="r:") as tar:
             for member in tar:
                 content = tar.extractfile(member) if member.isreg() else None
                 if content is None or member.name in files:
                     raise ArchiveMalformed("It holds something else than plain files.")
                 files[member.name] = content.read()
-    except tarfile.TarError as error:
+    except (tarfile.TarError, ValueError, OverflowError, EOFError) as error:
         raise ArchiveMalformed("What it encrypts is no tar archive.") from error
     return files
 
@@ -214,7 +215,7 @@ def _unpacked(plain: bytes) -> dict[str, bytes]:
 def _manifest(content: bytes) -> tuple[str, Mapping[str, Json], Mapping[str, object]]:
     try:
         read: object = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ArchiveMalformed("It has no readable manifest.json.") from error
     match read:
         case {"format": 1, "kind": str(kind), "about": dict(about), "files": dict(files)}:

@@ -10,7 +10,6 @@ A file is somebody else's: its name is cleaned, its contents are never opened or
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import mimetypes
 import os
@@ -99,7 +98,7 @@ class Part:
                 raise EvidenceUnsound("It has another form than docs/protocol.md says.")
         try:
             raw = base64.b64decode(data, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:  # also what binascii raises
             raise EvidenceUnsound("Its data isn't base64.") from error
         if len(raw) > PART_BYTES:
             raise EvidenceUnsound("One of its parts is too large.")

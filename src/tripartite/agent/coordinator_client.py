@@ -312,13 +312,13 @@ class CoordinatorClient:
         # Raised without their cause: httpx2's errors repeat the request, token included.
         try:
             response = self._client.send(request)
-        except httpx2.TransportError:
+        except httpx2.RequestError:  # also what can't be unpacked as it says it is packed
             raise CoordinatorUnreachable(
                 "Check the network, the address and the proxy; the agent keeps trying."
             ) from None
         try:
             content = json.loads(response.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             content = None
         if not isinstance(content, dict):
             content = {}
@@ -376,10 +376,15 @@ def checked_proxy(proxy: str | None) -> str | None:
 
 def _message(escrow_id: str, value: object) -> Forwarded:
     match value:
-        case {"position": int(position), "envelope": str(text)}:
+        case {"position": int(position), "envelope": str(text)} if is_position(position):
             return Forwarded(escrow_id, position, text)
         case _:
             raise _unreadable()
+
+
+def is_position(number: int) -> bool:
+    """Whether a mailbox can have such a place; the journal's database holds no larger number."""
+    return 0 < number < 2**31
 
 
 def _is_loopback(host: str) -> bool:

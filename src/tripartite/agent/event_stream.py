@@ -17,10 +17,11 @@ import structlog
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from tripartite.agent.coordinator_client import CoordinatorClient, checked_proxy
+from tripartite.agent.coordinator_client import CoordinatorClient, checked_proxy, is_position
 from tripartite.agent.ports import Forwarded
 from tripartite.domain.errors import Refused, Unavailable
 from tripartite.domain.secrets import Secret
+from tripartite.domain.terms import is_escrow_id
 from tripartite.protocol.canonical import Json
 from tripartite.protocol.envelope import MAX_ENVELOPE_BYTES
 
@@ -163,12 +164,16 @@ def read_events(events: Sequence[Mapping[str, Json]], *, cursor: int | None = No
     last = cursor
     for event in events:
         match event:
-            case {"cursor": int(number), "type": str(kind), "escrow_id": str(escrow_id)}:
+            case {"cursor": int(number), "type": str(kind), "escrow_id": str(escrow_id)} if (
+                is_escrow_id(escrow_id)
+            ):
                 last = number if last is None else max(last, number)
             case _:
                 continue
         match kind, event.get("data"):
-            case "MessageRelayed", {"position": int(position), "envelope": str(text)}:
+            case "MessageRelayed", {"position": int(position), "envelope": str(text)} if (
+                is_position(position)
+            ):
                 messages.append(Forwarded(escrow_id, position, text))
             case "TransactionRetryRequested", {"action_id": int(number)}:
                 retries.append((escrow_id, number))
@@ -197,7 +202,7 @@ def _frames(connection: ClientConnection) -> list[Mapping[str, Json]]:
     for frame in frames:
         try:
             value = json.loads(frame)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(value, dict):
             events.append(value)

@@ -65,6 +65,6 @@ def _coordinator(opened: OpenHome) -> Iterator[CoordinatorClient]:
 def _read(value: object) -> Asked:
     match value:
         case {"panel": int(panel), "question": str(text), "recommendation": None | str() as found}:
-            return Asked(panel, parse(text.encode()), found)
+            return Asked(panel, parse(text.encode("utf-8", "surrogatepass")), found)
         case _:
             raise CoordinatorBusy("It answered in a form that this version doesn't know.")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from tripartite.coordinator import settings_file
 from tripartite.coordinator.wallets.custody import MAY_WARN, CustodyGuard
@@ -28,6 +28,7 @@ from tripartite.domain.parties import Network
 from tripartite.domain.secrets import Secret
 
 PREFIX: Final = "TRIPARTITE_"
+_LONGEST_NUMBER: Final = 18
 
 
 class SettingInvalid(Refused):
@@ -336,7 +337,7 @@ def read_configuration(environment: Mapping[str, str] | None = None) -> Configur
         value = given.get(setting.variable, "").strip()
         return value or ("" if "<" in setting.default else setting.default)
 
-    data_dir = Path(text("DATA_DIR")).expanduser().absolute()
+    data_dir = _path(text("DATA_DIR"), name="DATA_DIR").absolute()
     port = _whole(text("PORT"), name="PORT", least=1, most=65_535)
     host = text("HOST")
     origin = _origin(text("PUBLIC_ORIGIN") or f"http://{host}:{port}")
@@ -351,7 +352,9 @@ def read_configuration(environment: Mapping[str, str] | None = None) -> Configur
     migrate = _choice(text("MIGRATE"), ("auto", "yes", "no"), name="MIGRATE")
     return Configuration(
         data_dir=data_dir,
-        secret_key_file=Path(text("SECRET_KEY_FILE") or data_dir / "secret_key").expanduser(),
+        secret_key_file=_path(
+            text("SECRET_KEY_FILE") or data_dir / "secret_key", name="SECRET_KEY_FILE"
+        ),
         database=database,
         network=Network(network),
         public_origin=origin,
@@ -368,7 +371,7 @@ def read_configuration(environment: Mapping[str, str] | None = None) -> Configur
         agent_patience=timedelta(
             seconds=_seconds(text("AGENT_OFFLINE_SECONDS"), name="AGENT_OFFLINE_SECONDS")
         ),
-        keyring_file=Path(text("KEYRING_FILE") or data_dir / "keyring").expanduser(),
+        keyring_file=_path(text("KEYRING_FILE") or data_dir / "keyring", name="KEYRING_FILE"),
         limits=Limits(
             escrow_amount=_amount(text, "MAX_ESCROW_AMOUNT"),
             total_volume=_amount(text, "MAX_TOTAL_VOLUME"),
@@ -378,15 +381,15 @@ def read_configuration(environment: Mapping[str, str] | None = None) -> Configur
         registrations_per_minute=_number(text, "REGISTRATIONS_PER_MINUTE"),
         custody_guard=_guard(text("CUSTODY_GUARD"), Network(network)),
         onion_proxy=_onion_proxy(text("ONION_PROXY")),
-        attach_dir=Path(text("ATTACH_DIR") or data_dir / "attach").expanduser(),
+        attach_dir=_path(text("ATTACH_DIR") or data_dir / "attach", name="ATTACH_DIR"),
         notify_private=tuple(filter(None, map(str.strip, text("NOTIFY_PRIVATE").split(",")))),
         backup_recipients=_recipients(text("BACKUP_RECIPIENTS")),
-        backup_dir=Path(text("BACKUP_DIR") or data_dir / "backups").expanduser().absolute(),
+        backup_dir=_path(text("BACKUP_DIR") or data_dir / "backups", name="BACKUP_DIR").absolute(),
         threads=_whole(text("THREADS"), name="THREADS", least=1, most=256),
         migrate_at_start=migrate == "yes" or (migrate == "auto" and database.engine == "sqlite"),
         metrics_host=text("METRICS_HOST"),
         metrics_port=_whole(text("METRICS_PORT"), name="METRICS_PORT", least=0, most=65_535),
-        log_dir=Path(text("LOG_DIR")).expanduser().absolute() if text("LOG_DIR") else None,
+        log_dir=_path(text("LOG_DIR"), name="LOG_DIR").absolute() if text("LOG_DIR") else None,
         log_level=_choice(
             text("LOG_LEVEL"), ("debug", "info", "warning", "error"), name="LOG_LEVEL"
         ),
@@ -459,7 +462,9 @@ def _of_another(variable: str) -> bool:
 
 
 def _whole(text: str, *, name: str, least: int, most: int) -> int:
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+    # int() refuses thousands of digits with an error of its own.
+    plain = text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER
+    if not plain or not least <= int(text) <= most:
         raise SettingInvalid(f"{PREFIX}{name} must be a whole number from {least} to {most}.")
     return int(text)
 
@@ -540,7 +545,7 @@ def _guard(text: str, network: Network) -> CustodyGuard:
 
 
 def _onion_proxy(text: str) -> str | None:
-    parts = urlsplit(text)
+    parts = _split(text, name="ONION_PROXY")
     if text and (parts.scheme != "socks5h" or not parts.hostname or parts.path):
         raise SettingInvalid(f"{PREFIX}ONION_PROXY must look like socks5h://127.0.0.1:9050.")
     return text or None
@@ -555,8 +560,26 @@ def _recipients(text: str) -> tuple[str, ...]:
     return found
 
 
+def _split(text: str, *, name: str) -> SplitResult:
+    """An address taken apart; brackets that don't match or a port that is none are refused."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError as error:
+        raise SettingInvalid(f"{PREFIX}{name} is no address: {error}.") from error
+    return parts
+
+
+def _path(text: str | Path, *, name: str) -> Path:
+    """A path; ``~`` and ``~user`` are the homes of those who have one."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise SettingInvalid(f"{PREFIX}{name} names the home of a user there is not.") from error
+
+
 def _origin(text: str) -> str:
-    parts = urlsplit(text)
+    parts = _split(text, name="PUBLIC_ORIGIN")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
         raise SettingInvalid(
             f"{PREFIX}PUBLIC_ORIGIN must look like https://escrow.example, without a path."
@@ -574,7 +597,7 @@ def _login(text: str) -> tuple[str, Secret] | None:
 
 
 def _database(url: str) -> Database:
-    parts = urlsplit(url)
+    parts = _split(url, name="DATABASE_URL")
     match parts.scheme:
         case "sqlite" if parts.path.strip("/"):
             # sqlite:///relative and sqlite:////absolute are the usual spellings; we always

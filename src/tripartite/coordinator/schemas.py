@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from ninja import Schema
-from pydantic import ConfigDict
+from typing import Annotated, TypeAlias
+
+from ninja import Path, Schema
+from pydantic import ConfigDict, Field
+
+# What the databases number rows with; a larger one makes SQLite's driver raise an error of its own.
+RowNumber: TypeAlias = Path[Annotated[int, Field(ge=1, le=2**63 - 1)]]
+"""The number of something that the API shows, in a path."""
 
 
 class Body(Schema):

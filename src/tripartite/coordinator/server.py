@@ -145,7 +145,7 @@ async def _body(scope: Scope, exchange: HttpExchange) -> bytes | None:
     while first; one that goes on past ``_PATIENCE`` bytes is cut off.
     """
     length = scope.headers.get("content-length", "")
-    if length.isdigit() and int(length) <= MAX_BODY_BYTES:
+    if length.isascii() and length.isdigit() and len(length) < 19 and int(length) <= MAX_BODY_BYTES:
         return await exchange()
     if not length and not scope.headers.get("transfer-encoding", ""):
         return b""

@@ -323,7 +323,7 @@ def _key_images(answer: Answer) -> tuple[str, ...]:
     """From a transaction's own JSON; the inputs of a block's reward have none."""
     try:
         decoded: object = json.loads(answer.text("as_json", "") or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise RpcAnswerUnreadable(
             "The node's transaction can't be read.", method=answer.method
         ) from None

@@ -119,7 +119,7 @@ class Channel:
             )
         try:
             value: object = json.loads(response.content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RpcAnswerUnreadable(f"{name} did not answer in JSON.", method=name) from error
         return Answer.of(name, value)
 
@@ -181,7 +181,7 @@ def _checked_proxy(proxy: str | None) -> str | None:
         return None
     try:
         url = httpx2.URL(proxy)
-    except httpx2.InvalidURL:
+    except (httpx2.InvalidURL, UnicodeEncodeError):
         url = httpx2.URL()
     if url.scheme != "socks5h" or not url.host or url.port is None:
         raise ProxyUnsuitable("Write the proxy as socks5h://host:port.")

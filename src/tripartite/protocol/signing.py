@@ -70,7 +70,7 @@ def take_apart(text: str, *, typ: str, limit: int) -> Unverified:
             limit=limit,
         )
     parts = text.split(".")
-    if len(parts) != 3:  # RFC 7515, section 3.1
+    if len(parts) != 3 or not text.isascii():  # RFC 7515, section 3.1
         raise EnvelopeMalformed("An envelope is a compact JWS: header.payload.signature.")
     try:
         header = _known_header(parts[0]) if len(parts[0]) <= _HEADER else _header(parts[0])

@@ -222,13 +222,13 @@ def test_events_are_sorted_into_messages_and_hints() -> None:
         [
             {"cursor": 3, "type": "MessageRelayed", "escrow_id": ESCROW_ID, "at": "now",
              "data": {"position": 1, "envelope": "text", "role": "buyer", "kind": "propose"}},
-            {"cursor": 4, "type": "TransactionConfirmed", "escrow_id": "b", "at": "now",
+            {"cursor": 4, "type": "TransactionConfirmed", "escrow_id": "bb" * 16, "at": "now",
              "data": {}},
-            {"cursor": 5, "type": "SomethingNew", "escrow_id": "c", "at": "now"},
+            {"cursor": 5, "type": "SomethingNew", "escrow_id": "cc" * 16, "at": "now"},
             {"no": "event"},
         ]
     )  # fmt: skip
 
     assert batch.messages == [Forwarded(ESCROW_ID, 1, "text")]
-    assert batch.touched == {"b"}
+    assert batch.touched == {"bb" * 16}
     assert batch.cursor == 5

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final, cast
 
@@ -38,6 +39,7 @@ from tripartite.agent.ports import Forwarded
 from tripartite.agent.wallet_book import WalletBook
 from tripartite.agent.wallets.records import SignedPayout, WalletRef
 from tripartite.domain.errors import Refused
+from tripartite.domain.money import parse_piconero
 from tripartite.domain.parties import Network, Role
 from tripartite.domain.secrets import Secret
 from tripartite.protocol.canonical import Json
@@ -61,6 +63,30 @@ open it with monero-wallet-cli and the password in wallet/wallet.json; then the 
 export_multisig_info, import_multisig_info, transfer, sign_multisig and submit_multisig, together
 with one of the other two parties, spend what is in it. Nothing checks the payout then but you.
 """
+
+
+_MOST: Final = 2**31
+"""Beyond any attempt and any place in a mailbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """``own.json``: said are text, place and refusal of each message; payouts go by attempt."""
+
+    names: Mapping[Role, str]
+    part: OwnPart | None
+    said: tuple[tuple[str, int | None, str | None], ...]
+    payouts: tuple[tuple[int, SignedPayout], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KitWallet:
+    """``wallet/wallet.json``."""
+
+    name: str
+    password: Secret
+    address: str
+    attempt: int
 
 
 class KitWithoutWallet(Refused):
@@ -124,10 +150,11 @@ def open_kit(
         raise ArchiveMalformed("That is no kit.")
     bundle = bundle_of(archive.text("record.json"))
     try:
-        own, wallet = json.loads(archive.text("own.json")), _wallet(archive)
+        own = read_own(json.loads(archive.text("own.json")))
+        wallet = read_wallet(json.loads(archive.text("wallet/wallet.json")))
         identity = Identity.restore(json.loads(archive.text("identity.json")))
         network = Network(str(archive.about.get("network")))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ArchiveMalformed("A file in it has another form. Use another copy.") from error
     new_home(directory)
     opened = create_home(
@@ -141,12 +168,10 @@ def open_kit(
     journal = opened.journal
     with journal.commit():
         journal.set_setting(RESTORED_AT, journal.stamp())
-        for said in own["said"]:
-            message = read_envelope(said["text"])
+        for text, position, refusal in own.said:
+            message = read_envelope(text)
             journal.adopt(message)
-            journal.answer(
-                bundle.escrow_id, message.seq, position=said["position"], refusal=said["refusal"]
-            )
+            journal.answer(bundle.escrow_id, message.seq, position=position, refusal=refusal)
         cases = Cases(journal, identity.public)
         cases.receive(
             Forwarded(bundle.escrow_id, position, text)
@@ -155,16 +180,14 @@ def open_kit(
         case = journal.case(bundle.escrow_id)
         if case is None or case.frozen is not None or case.role is not bundle.copy.holder:
             raise ArchiveAltered("Its messages contradict each other. Use another copy.")
-        journal.save_names(
-            case.escrow_id, {Role(role): name for role, name in own["names"].items()}
-        )
+        journal.save_names(case.escrow_id, own.names)
         take_over(journal, case, carried=bundle.copy.carried)
         _give_wallet(opened, case, own, wallet)
     put_wallet(
         opened.home,
-        wallet["name"],
-        wallet["address"],
-        archive.files.get(f"wallet/{wallet['name']}.keys", b""),
+        wallet.name,
+        wallet.address,
+        archive.files.get(f"wallet/{wallet.name}.keys", b""),
     )
     return opened
 
@@ -237,27 +260,87 @@ def _own(opened: OpenHome, case: StoredCase, book: WalletBook) -> dict[str, Json
     }
 
 
-def _wallet(archive: Archive) -> dict[str, str]:
-    content = json.loads(archive.text("wallet/wallet.json"))
-    return {name: str(content[name]) for name in ("name", "password", "address", "attempt")}
+def read_own(value: object) -> Own:
+    """The party's own words and payouts, from ``own.json``. Raises ``ArchiveMalformed``."""
+    match value:
+        case {"names": dict(names), "part": part, "said": list(said), "payouts": list(payouts)}:
+            pass
+        case _:
+            raise _malformed()
+    roles = {role.value: role for role in Role}
+    if any(role not in roles or not isinstance(name, str) for role, name in names.items()):
+        raise _malformed()
+    return Own(
+        names={roles[role]: name for role, name in names.items()},
+        part=_read_part(part),
+        said=tuple(_read_said(one) for one in said),
+        payouts=tuple(_read_payout(one) for one in payouts),
+    )
 
 
-def _give_wallet(
-    opened: OpenHome, case: StoredCase, own: Mapping[str, object], wallet: Mapping[str, str]
-) -> None:
+def read_wallet(value: object) -> KitWallet:
+    """The wallet's name, password and address. Raises ``ArchiveMalformed``."""
+    match value:
+        case {
+            "name": str(name),
+            "password": str(password),
+            "address": str(address),
+            "attempt": int(attempt),
+        } if 0 < attempt < _MOST:
+            return KitWallet(name, Secret(password), address, attempt)
+        case _:
+            raise _malformed()
+
+
+def _read_part(value: object) -> OwnPart | None:
+    match value:
+        case None:
+            return None
+        case {"address": str(address), "subject": None | str() as subject, "salt": str(salt)}:
+            return OwnPart(address, subject, salt)
+        case _:
+            raise _malformed()
+
+
+def _read_said(value: object) -> tuple[str, int | None, str | None]:
+    match value:
+        case {
+            "text": str(text),
+            "position": None | int() as position,
+            "refusal": None | str() as refusal,
+        } if position is None or 0 < position < _MOST:
+            return text, position, refusal
+        case _:
+            raise _malformed()
+
+
+def _read_payout(value: object) -> tuple[int, SignedPayout]:
+    match value:
+        case {
+            "attempt": int(attempt),
+            "txid": str(txid),
+            "fee": str(fee),
+            "txset": str(txset),
+            "tx": str(tx),
+        } if 0 < attempt < _MOST:
+            return attempt, SignedPayout(txset, txid, parse_piconero(fee, zero_allowed=True), tx)
+        case _:
+            raise _malformed()
+
+
+def _malformed() -> ArchiveMalformed:
+    return ArchiveMalformed("A file in it has another form. Use another copy.")
+
+
+def _give_wallet(opened: OpenHome, case: StoredCase, own: Own, wallet: KitWallet) -> None:
     """The wallet's password, the own part of the terms and what was signed, in the journal."""
     book = WalletBook(opened.journal, run_id="")
-    ref = WalletRef(wallet["name"], Secret(wallet["password"]))
+    ref = WalletRef(wallet.name, wallet.password)
     book.note(ref)
     book.made(ref.name)
-    book.assign(ref.name, case.escrow_id, int(wallet["attempt"]))
-    book.note_address(ref.name, wallet["address"])
-    part = cast("Mapping[str, str | None] | None", own["part"])
-    if part is not None:
-        Decisions(opened.journal).save_own_part(
-            case.escrow_id,
-            OwnPart(str(part["address"]), part["subject"], str(part["salt"])),
-        )
-    for one in cast("list[Mapping[str, str]]", own["payouts"]):
-        signed = SignedPayout(one["txset"], one["txid"], int(one["fee"]), one["tx"])
-        book.save_payout(case.escrow_id, int(one["attempt"]), signed)
+    book.assign(ref.name, case.escrow_id, wallet.attempt)
+    book.note_address(ref.name, wallet.address)
+    if own.part is not None:
+        Decisions(opened.journal).save_own_part(case.escrow_id, own.part)
+    for attempt, payout in own.payouts:
+        book.save_payout(case.escrow_id, attempt, payout)

@@ -128,15 +128,18 @@ class _Handler(BaseHTTPRequestHandler):
         say = speaking(self.headers.get("Accept-Language", ""))
         if self.headers.get("Host", "") not in self.server.hosts:
             return Answer(421, b"Wrong host.", "text/plain")
-        target = urlsplit(self.path)
+        try:
+            target = urlsplit(self.path)
+            form = read_query(target.query)
+        except ValueError:
+            return _nothing(say)
         if target.path.startswith("/static/") and method == "GET":
             return static(target.path.removeprefix("/static/")) or _nothing(say)
         if target.path == "/enter" and method == "GET":
-            return self._enter(read_query(target.query).text("link"), say)
+            return self._enter(form.text("link"), say)
         session = self._session()
         if session is None:
             return page("closed.html", say, status=403, session=None)
-        form = read_query(target.query)
         if method == "POST":
             posted = self._posted(session)
             if posted is None:
@@ -172,12 +175,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _posted(self, session: Session) -> Form | None:
         """The form, if it came from our own page; None if not."""
-        origin = urlsplit(self.headers.get("Origin", ""))
         length = self.headers.get("Content-Length", "")
-        if origin.scheme != "http" or origin.netloc != self.headers.get("Host"):
+        if self.headers.get("Origin") != f"http://{self.headers.get('Host')}":
             self.close_connection = True
             return None
-        if not length.isascii() or not length.isdigit() or int(length) > MAX_BODY_BYTES:
+        plain = length.isascii() and length.isdigit() and len(length) <= len(str(MAX_BODY_BYTES))
+        if not plain or int(length) > MAX_BODY_BYTES:
             self.close_connection = True
             return None
         body = self.rfile.read(int(length))

@@ -14,7 +14,7 @@ from tripartite.coordinator.accounts import gates, pairing, registration, tokens
 from tripartite.coordinator.accounts.models import Account, ApiToken, PairedIdentity
 from tripartite.coordinator.authentication import ApiRequest
 from tripartite.coordinator.ops.idempotency import once
-from tripartite.coordinator.schemas import Body
+from tripartite.coordinator.schemas import Body, RowNumber
 from tripartite.coordinator.storing import write_transaction
 from tripartite.domain.errors import Refused
 from tripartite.protocol.identity import PublicIdentity
@@ -163,7 +163,7 @@ def list_tokens(request: ApiRequest) -> object:
 
 
 @router.delete("/tokens/{token_id}", response={204: None})
-def revoke_token(request: ApiRequest, token_id: int) -> Status[None]:
+def revoke_token(request: ApiRequest, token_id: RowNumber) -> Status[None]:
     """Make a token useless, at once."""
     tokens.revoke_token(request.auth.account_id, token_id)
     return Status(204, None)

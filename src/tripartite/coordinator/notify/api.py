@@ -13,7 +13,7 @@ from tripartite.coordinator.notify import channels
 from tripartite.coordinator.notify.addresses import LONGEST
 from tripartite.coordinator.notify.models import Channel
 from tripartite.coordinator.ops.idempotency import once
-from tripartite.coordinator.schemas import Body
+from tripartite.coordinator.schemas import Body, RowNumber
 
 router = Router(tags=["notifications"])
 
@@ -99,27 +99,27 @@ def open_channel(request: ApiRequest, body: NewChannel) -> Status[object]:
 
 
 @router.delete("/{channel_id}", response={204: None})
-def remove_channel(request: ApiRequest, channel_id: int) -> Status[None]:
+def remove_channel(request: ApiRequest, channel_id: RowNumber) -> Status[None]:
     """Send nothing there any more."""
     channels.remove(request.auth.account_id, channel_id)
     return Status(204, None)
 
 
 @router.get("/{channel_id}/deliveries", response=Deliveries)
-def list_deliveries(request: ApiRequest, channel_id: int) -> object:
+def list_deliveries(request: ApiRequest, channel_id: RowNumber) -> object:
     """What was sent there, and how it ended."""
     return {"deliveries": channels.deliveries(request.auth.account_id, channel_id)}
 
 
 @router.post("/{channel_id}/test", response={202: Queued})
-def test_channel(request: ApiRequest, channel_id: int) -> Status[object]:
+def test_channel(request: ApiRequest, channel_id: RowNumber) -> Status[object]:
     """Send a word there."""
     number = channels.test(request.auth.account_id, channel_id)
     return Status(202, {"delivery_id": number})
 
 
 @router.post("/deliveries/{delivery_id}/replay", response={202: Queued})
-def replay_delivery(request: ApiRequest, delivery_id: int) -> Status[object]:
+def replay_delivery(request: ApiRequest, delivery_id: RowNumber) -> Status[object]:
     """Send a piece of news once more, under the same id."""
     channels.replay(request.auth.account_id, delivery_id)
     return Status(202, {"delivery_id": delivery_id})

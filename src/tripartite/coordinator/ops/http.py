@@ -18,6 +18,7 @@ from tripartite.protocol.envelope import MAX_ENVELOPE_BYTES
 MAX_BODY_BYTES: Final = MAX_ENVELOPE_BYTES + 4_096
 """Largest request body: one envelope and the JSON around it."""
 
+_DIGITS: Final = 18
 _JSON: Final = ("application/json",)
 _FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -70,8 +71,10 @@ def _wants_page(request: HttpRequest) -> bool:
 
 def check_body(length: str, content_type: str, *, forms: bool = False) -> None:
     """Judge a body by its headers alone. Raises ``BodyTooLarge`` or ``ContentTypeUnknown``."""
-    size = int(length) if length.isascii() and length.isdigit() else 0
-    if size > MAX_BODY_BYTES:
+    # int() refuses thousands of digits, and has a hard time with hundreds.
+    known = length.isascii() and length.isdigit()
+    size = int(length[-_DIGITS:]) if known else 0
+    if size > MAX_BODY_BYTES or (known and length[:-_DIGITS].strip("0")):
         raise BodyTooLarge(f"Send at most {MAX_BODY_BYTES} bytes.", limit=MAX_BODY_BYTES)
     allowed = _FORMS if forms else _JSON
     if size and content_type.partition(";")[0].strip().lower() not in allowed:

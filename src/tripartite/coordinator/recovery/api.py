@@ -17,7 +17,7 @@ from tripartite.coordinator.recovery.actions import Kind, Wish
 from tripartite.coordinator.recovery.models import Action
 from tripartite.coordinator.recovery.reading import LONGEST, SHORTEST
 from tripartite.coordinator.recovery.retrying import Part
-from tripartite.coordinator.schemas import Body
+from tripartite.coordinator.schemas import Body, RowNumber
 from tripartite.coordinator.storing import write_transaction
 from tripartite.coordinator.watch.node import OwnNode
 
@@ -170,13 +170,13 @@ def take_action(request: ApiRequest, escrow_id: str, body: NewAction) -> object:
 
 
 @parties.post("/{action_id}/acknowledge", response=Answered)
-def acknowledge(request: ApiRequest, action_id: int) -> object:
+def acknowledge(request: ApiRequest, action_id: RowNumber) -> object:
     """As the arbiter who was called: say that you have heard."""
     return _note(request, action_id, actions.ACKNOWLEDGED)
 
 
 @parties.post("/{action_id}/answer", response=Answered)
-def answer_retry(request: ApiRequest, action_id: int, body: Answer) -> object:
+def answer_retry(request: ApiRequest, action_id: RowNumber, body: Answer) -> object:
     """As an agent that was asked to try again: say what it found."""
     return _note(request, action_id, body.result)
 
@@ -200,12 +200,12 @@ def list_panels(request: ApiRequest) -> object:
 
 
 @parties.post("/panels/{panel_id}/votes", response=PanelShown)
-def cast_vote(request: ApiRequest, panel_id: int, body: NewVote) -> object:
+def cast_vote(request: ApiRequest, panel_id: RowNumber, body: NewVote) -> object:
     """As a member of a panel: vote. It recommends, and moves no money."""
     return panels.vote(request.auth, panel_id, body.vote)
 
 
-def _note(request: ApiRequest, action_id: int, result: str) -> object:
+def _note(request: ApiRequest, action_id: RowNumber, result: str) -> object:
     action, role = actions.asked_of(request.auth, action_id)
     with write_transaction():
         actions.note_outcome(action, Part(role.value, result))
