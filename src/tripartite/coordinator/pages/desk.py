@@ -31,7 +31,7 @@ from tripartite.coordinator.recovery.actions import Kind
 from tripartite.coordinator.recovery.reading import LONGEST, SHORTEST
 from tripartite.coordinator.storing import now
 from tripartite.coordinator.watch.node import OwnNode, latest_sighting
-from tripartite.domain.deadlines import hours_stuck
+from tripartite.domain.deadlines import Stage, hours_stuck
 from tripartite.domain.errors import TripartiteError
 from tripartite.domain.lifecycle import State
 from tripartite.domain.money import format_xmr
@@ -115,7 +115,13 @@ class Act(forms.Form):
 def recovery(request: HttpRequest) -> HttpResponse:
     """Every escrow that needs a person: recovery cases and disputes, the oldest first."""
     found = cases.cases(offset=0, limit=cases.PAGE)
-    context = {"here": "recovery", "cases": found.cases, "total": found.total, "form": Act()}
+    context = {
+        "here": "recovery",
+        "cases": found.cases,
+        "total": found.total,
+        "last_stage": int(Stage.RECOVERY),
+        "form": Act(),
+    }
     return render(request, "desk/recovery.html", context)
 
 
