@@ -23,6 +23,10 @@ from typing import Final
 from jinja2 import Environment
 from jinja2.ext import extract_from_ast
 
+from tripartite.domain.lifecycle import State
+from tripartite.domain.naming import DECISIONS, STATES
+from tripartite.domain.parties import Role
+
 ROOT: Final = Path(__file__).resolve().parents[1] / "src/tripartite"
 LANGUAGE: Final = "de"
 _CALLS: Final = frozenset({"_", "gettext", "gettext_lazy", "gettext_noop"})
@@ -89,12 +93,19 @@ def complaints_about(catalogue: Catalogue, said: Iterable[Sentence]) -> list[str
     return found
 
 
+def named_by_both() -> set[Sentence]:
+    """What the domain calls roles, states and decisions, for all who show them."""
+    meanings = (state.meaning for state in State)
+    roles = (role.value for role in Role)
+    return {Sentence(one) for one in (*STATES.values(), *DECISIONS.values(), *meanings, *roles)}
+
+
 def coordinator_says() -> set[Sentence]:
     """Every sentence in the coordinator's modules and templates."""
     # Django's own reader of its template language; settings aren't needed for it.
     from django.utils.translation.template import templatize  # noqa: PLC0415 — as said above
 
-    found = {
+    found = named_by_both() | {
         Sentence(text)
         for path in (ROOT / "coordinator").rglob("*.py")
         for text in said_in_python(path.read_text(encoding="utf-8"))
@@ -132,7 +143,7 @@ def agent_says() -> set[Sentence]:
     """Every sentence in the agent's templates, and those that its use cases make."""
     from tripartite.agent.page.phrases import PHRASES, SPOKEN  # noqa: PLC0415 — heavy to import
 
-    found = {Sentence(text) for text in (*PHRASES.values(), *SPOKEN)}
+    found = named_by_both() | {Sentence(text) for text in (*PHRASES.values(), *SPOKEN)}
     reader = Environment(autoescape=True)
     for path in (ROOT / "agent/page/templates").glob("*.html"):
         tree = reader.parse(path.read_text(encoding="utf-8"))

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from tripartite.domain import naming
 from tripartite.domain.parties import Role
 from tripartite.protocol.next_step import asked_of, open_verbs
 from tripartite.protocol.record import Record
 
-TITLES: Final = {
+TITLES: Final[Mapping[str, str]] = {
+    **naming.DECISIONS,
     "accept": "Accept the terms",
-    "release": "Release to the vendor",
-    "refund": "Give the money back",
-    "cancel": "Call it off",
     "resume": "Go on with a frozen escrow",
-    "settle": "Offer a split",
-    "agree": "Agree to the split on offer",
     "carry_out": "Sign the ruling",
-    "dispute": "Open a dispute",
     "state": "Make a statement",
     "evidence": "Show evidence",
-    "rule": "Rule",
 }
 """What each decision is called, by the last part of its address."""
 

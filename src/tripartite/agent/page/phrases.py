@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from tripartite.domain.lifecycle import State
+from tripartite.agent.page.choices import TITLES
+from tripartite.domain import naming
 from tripartite.domain.parties import Role
 
 PHRASES: Final[Mapping[str, str]] = {
@@ -55,25 +56,11 @@ PHRASES: Final[Mapping[str, str]] = {
         "or by another channel"
         for role in Role
     },
-    State.CREATED.value: "proposed",
-    State.ACCEPTED.value: "accepted",
-    State.KEYING.value: "making the wallet",
-    State.AWAITING_DEPOSIT.value: "waiting for the deposit",
-    State.FUNDED.value: "funded",
-    State.RELEASING.value: "being released",
-    State.REFUNDING.value: "being refunded",
-    State.SETTLING.value: "being settled",
-    State.DISPUTED.value: "in dispute",
-    State.COMPLETED.value: "completed",
-    State.REFUNDED.value: "refunded",
-    State.SETTLED.value: "settled",
-    State.CANCELLED.value: "called off",
+    **{state.value: name for state, name in naming.STATES.items()},
 }
 
 # What ``consent``, ``endings`` and ``reading`` say, with {places} for names and amounts.
 SPOKEN: Final = (
-    *(state.meaning for state in State),
-    *(role.value for role in Role),
     "Propose this escrow over {amount} XMR as its {role}?",
     "Accept these terms as the {role}?",
     "Release the money to the vendor? This can't be taken back.",
@@ -144,19 +131,7 @@ SPOKEN: Final = (
     "ruled for the buyer",
     "fingerprint compared",
     "seen before",
-    # Titles of decisions, which ``reception`` chooses by their verb.
-    "Accept the terms",
-    "Release to the vendor",
-    "Give the money back",
-    "Call it off",
-    "Go on with a frozen escrow",
-    "Offer a split",
-    "Agree to the split on offer",
-    "Sign the ruling",
-    "Open a dispute",
-    "Make a statement",
-    "Show evidence",
-    "Rule",
+    *TITLES.values(),
     "Propose an escrow",
     # Errors that somebody at a page is likely to meet; others are shown in English.
     "That is not an amount.",
