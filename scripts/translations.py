@@ -110,7 +110,7 @@ def coordinator_says() -> set[Sentence]:
         for path in (ROOT / "coordinator").rglob("*.py")
         for text in said_in_python(path.read_text(encoding="utf-8"))
     }
-    for path in (ROOT / "coordinator/templates").rglob("*.html"):
+    for path in (ROOT / "coordinator").rglob("*.html"):
         # It makes something like Python of a template: comments, and calls of gettext.
         source = templatize(path.read_text(encoding="utf-8"), origin=str(path))
         for tree in _calls(source):

@@ -3,24 +3,29 @@
 "use strict";
 (() => {
   const CLOSED_FOR_GOOD = 1008; // the session is over: looking again leads to the sign-in page
-  const RETRY = 5000;
+  const LOOK = 5000; // milliseconds
+  const LONGEST_PAUSE = 60000;
   const { escrow } = document.currentScript.dataset;
   const look = () => document.body.dispatchEvent(new Event("news"));
   let timer = null;
+  let pause = LOOK;
 
   const listen = () => {
     const socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/news`);
     socket.onopen = () => {
       clearInterval(timer);
       timer = null;
+      pause = LOOK;
       look(); // what came between this page and the connection
     };
     socket.onmessage = (message) => {
       if (JSON.parse(message.data).escrow_id === escrow) look();
     };
     socket.onclose = (closed) => {
-      timer ??= setInterval(look, RETRY);
-      if (closed.code !== CLOSED_FOR_GOOD) setTimeout(listen, RETRY);
+      timer ??= setInterval(look, LOOK);
+      if (closed.code === CLOSED_FOR_GOOD) return;
+      setTimeout(listen, pause);
+      pause = Math.min(2 * pause, LONGEST_PAUSE);
     };
   };
   listen();
