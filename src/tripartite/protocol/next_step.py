@@ -9,10 +9,10 @@ sides use it: an agent to work, the coordinator to tell people whose turn it is.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from tripartite.domain.key_exchange import Round, next_round
-from tripartite.domain.lifecycle import Event, Teller, is_open, open_moves, verbs
+from tripartite.domain.lifecycle import MAY_HOLD_MONEY, Event, Teller, is_open, open_moves, verbs
 from tripartite.domain.parties import Role
 from tripartite.protocol.record import (
     PAYOUT_INFO_ROUND,
@@ -87,6 +87,12 @@ Doing: TypeAlias = (
 _DEPOSIT_EVENTS = (Event.DEPOSIT_CONFIRMED, Event.DEPOSIT_VANISHED, Event.DEPOSIT_ARRIVED_LATE)
 _WATCHERS = (Role.BUYER, Role.VENDOR)
 """Whose wallets report the deposit. An escrow without a dispute costs its arbiter no work."""
+
+
+ARBITER_RESTS: Final = frozenset(
+    state for state in MAY_HOLD_MONEY if Event.RULED_SPLIT not in open_moves(state, Role.ARBITER)
+)
+"""Where nothing is ever asked of an arbiter, who has thousands of escrows there."""
 
 
 def next_step(record: Record, role: Role) -> Doing | None:

@@ -13,6 +13,7 @@ from tripartite.domain.parties import Role
 from tripartite.protocol import snapshot
 from tripartite.protocol.envelope import Kind
 from tripartite.protocol.next_step import (
+    ARBITER_RESTS,
     AcceptTerms,
     BuildPayout,
     CosignPayout,
@@ -109,6 +110,13 @@ def test_an_arbiter_has_no_work_without_a_dispute(trade: Trade) -> None:
         or isinstance(next_step(a.record, ARBITER), WatchPayout)
         for a in keyed
     )
+
+
+def test_where_an_arbiter_rests_nothing_is_asked_of_it(trade: Trade) -> None:
+    resting = [a.record for a in trade.log if a.record.state in ARBITER_RESTS]
+
+    assert {record.state for record in resting} == ARBITER_RESTS
+    assert not any(who is ARBITER for record in resting for who, _ in waiting_on(record))
 
 
 def test_a_restart_asks_everybody_to_begin_again() -> None:
