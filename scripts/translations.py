@@ -15,13 +15,17 @@ import ast
 import re
 import struct
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from jinja2 import Environment
 from jinja2.ext import extract_from_ast
+
+from tripartite.domain.lifecycle import State
+from tripartite.domain.naming import DECISIONS, STATES
+from tripartite.domain.parties import Role
 
 ROOT: Final = Path(__file__).resolve().parents[1] / "src/tripartite"
 LANGUAGE: Final = "de"
@@ -89,17 +93,24 @@ def complaints_about(catalogue: Catalogue, said: Iterable[Sentence]) -> list[str
     return found
 
 
+def named_by_both() -> set[Sentence]:
+    """What the domain calls roles, states and decisions, for all who show them."""
+    meanings = (state.meaning for state in State)
+    roles = (role.value for role in Role)
+    return {Sentence(one) for one in (*STATES.values(), *DECISIONS.values(), *meanings, *roles)}
+
+
 def coordinator_says() -> set[Sentence]:
     """Every sentence in the coordinator's modules and templates."""
     # Django's own reader of its template language; settings aren't needed for it.
     from django.utils.translation.template import templatize  # noqa: PLC0415 — as said above
 
-    found = {
+    found = named_by_both() | {
         Sentence(text)
         for path in (ROOT / "coordinator").rglob("*.py")
         for text in said_in_python(path.read_text(encoding="utf-8"))
     }
-    for path in (ROOT / "coordinator/templates").rglob("*.html"):
+    for path in (ROOT / "coordinator").rglob("*.html"):
         # It makes something like Python of a template: comments, and calls of gettext.
         source = templatize(path.read_text(encoding="utf-8"), origin=str(path))
         for tree in _calls(source):
@@ -130,9 +141,14 @@ def said_in_python(source: str) -> Iterator[str]:
 
 def agent_says() -> set[Sentence]:
     """Every sentence in the agent's templates, and those that its use cases make."""
-    from tripartite.agent.page.phrases import PHRASES, SPOKEN  # noqa: PLC0415 — heavy to import
+    from tripartite.agent.page.phrases import MET, PHRASES, SPOKEN  # noqa: PLC0415 — heavy to import
 
-    found = {Sentence(text) for text in (*PHRASES.values(), *SPOKEN)}
+    found = named_by_both() | {Sentence(text) for text in (*PHRASES.values(), *SPOKEN)}
+    found |= {Sentence(error.title()) for error in MET}
+    names = {error.__name__ for error in MET}
+    for package in ("agent", "domain", "protocol"):
+        for path in (ROOT / package).rglob("*.py"):
+            found |= {Sentence(one) for one in raised_in(path.read_text(encoding="utf-8"), names)}
     reader = Environment(autoescape=True)
     for path in (ROOT / "agent/page/templates").glob("*.html"):
         tree = reader.parse(path.read_text(encoding="utf-8"))
@@ -140,6 +156,34 @@ def agent_says() -> set[Sentence]:
             if isinstance(text, str):
                 found.add(Sentence(text))
     return found
+
+
+def raised_in(source: str, names: Container[str]) -> Iterator[str]:
+    """What is said with errors of these names, with ``{places}`` for what is put into it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
+            for text in node.args[:1]:
+                either = (text.body, text.orelse) if isinstance(text, ast.IfExp) else (text,)
+                yield from (_with_places(one) for one in either)
+
+
+def _with_places(text: ast.expr) -> str:
+    """A text as the catalogue has it. Only literals have one: a name is an error's own text."""
+    if not isinstance(text, ast.JoinedStr):
+        return str(ast.literal_eval(text))
+    said, taken = "", set[str]()
+    for part in text.values:
+        if isinstance(part, ast.Constant):
+            said += str(part.value)
+        elif isinstance(part, ast.FormattedValue):
+            # {record.state.value} is called {state}; a name that is taken already grows.
+            words = re.findall(r"[a-z_]+", ast.unparse(part.value).lower().removesuffix(".value"))
+            place = words[-1]
+            while place in taken:
+                place += "_other"
+            taken.add(place)
+            said += f"{{{place}}}"
+    return said
 
 
 def write(catalogue: Catalogue, said: Iterable[Sentence]) -> None:

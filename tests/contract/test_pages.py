@@ -285,6 +285,10 @@ def test_an_admin_acts_on_a_case_and_it_stays_on_record(market: Market) -> None:
     assert "Say why" in too_short.text
     assert "It is on record" in taken.text
     assert "nobody has said a word" in taken.text
+    german = client.get("/recovery", headers={"Accept-Language": "de"}).text
+    assert "im Streit" in german
+    assert "Den Schiedsrichter rufen" in german
+    assert "Datenbank" in client.get("/operation", headers={"Accept-Language": "de"}).text
 
 
 def test_a_page_names_the_next_alarm_that_is_really_raised(

@@ -5,12 +5,17 @@ An attach process is played by ``Attach`` here: it answers as the real one does,
 
 from __future__ import annotations
 
+import json
 import secrets
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,18 +23,21 @@ from django.conf import settings
 from django.db import connection, connections
 
 from tests.contract.kit import Answer, Deal, Market, Person, at_once, new_address, open_account
+from tests.contract.serving import Served, served
 from tripartite.coordinator.escrows.models import Escrow
 from tripartite.coordinator.keyring import SealedRowMoved
 from tripartite.coordinator.storing import now, write_transaction
 from tripartite.coordinator.wallets import keys
 from tripartite.coordinator.wallets.credentials import credentials_of
 from tripartite.coordinator.wallets.custody import CustodyGuard
+from tripartite.coordinator.wallets.errors import AttachPending
 from tripartite.coordinator.wallets.fulfilling import NewWallet, fulfil, refuse
 from tripartite.coordinator.wallets.models import (
     AttachedIdentity,
     WalletMapping,
     WalletRegistration,
 )
+from tripartite.coordinator.wallets.registering import Patience
 from tripartite.coordinator.work import queue
 from tripartite.coordinator.work.runner import Runner
 from tripartite.domain.errors import TripartiteError
@@ -308,7 +316,6 @@ def test_a_mapping_stays_while_its_escrow_may_hold_money(hall: Market, attach: A
 
 def test_without_an_attach_process_the_caller_is_told_to_come_back(hall: Market) -> None:
     from tripartite.coordinator.wallets import api as routes  # noqa: PLC0415 — its patience is set
-    from tripartite.coordinator.wallets.registering import Patience  # noqa: PLC0415 — as above
 
     deal = hall.proposed_deal()
     routes._patience.cache_clear()
@@ -326,3 +333,65 @@ def test_without_an_attach_process_the_caller_is_told_to_come_back(hall: Market)
     with attach.running():
         assert register(hall.people[Role.BUYER], deal, Role.BUYER, key="k").status == 201
     assert len(attach.made) == 1
+
+
+def ask(server: Served, person: Person, path: str, body_: object = None, *, key: str) -> Answer:
+    """Over the network, as no test in this process can: the server's threads are counted."""
+    headers = {"Authorization": f"Bearer {person.token}", "Idempotency-Key": key}
+    data = None if body_ is None else json.dumps(body_).encode()
+    request = urllib.request.Request(  # noqa: S310 — our own server's http address
+        server.url + path, data, {**headers, "Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 — see above
+            return Answer(response.status, json.loads(response.read()), dict(response.headers))
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, json.loads(error.read()), dict(error.headers))
+
+
+def test_registrations_that_wait_leave_threads_for_everybody_else(
+    hall: Market, database: str, tmp_path: Path
+) -> None:
+    """As many as there are threads: half of them wait, the others are told to come again."""
+    threads, waiting = 4, 2
+    buyer = hall.people[Role.BUYER]
+    deals = [hall.proposed_deal() for _ in range(threads)]
+
+    def try_it(server: Served, deal: Deal) -> Answer:
+        path = f"/api/escrow/{deal.escrow_id}/register-wallet-rpc"
+        return ask(server, buyer, path, body(Role.BUYER), key=deal.escrow_id)
+
+    with (
+        served(
+            tmp_path,
+            "--only",
+            "http",
+            DATABASE_URL=database,
+            MIGRATE="yes",
+            THREADS=str(threads),
+            KEYRING_FILE=str(settings.COORDINATOR.keyring_file),
+        ) as server,
+        ThreadPoolExecutor(threads) as clients,
+    ):
+        asked: set[Future[Answer]] = {clients.submit(try_it, server, deal) for deal in deals}
+        told: set[Future[Answer]] = set()
+        while len(told) < threads - waiting:
+            done, asked = wait(asked, return_when=FIRST_COMPLETED)
+            told |= done
+        assert {code(one.result()) for one in told} == {(503, "attach_pending")}
+        assert {one.result().headers["retry-after"] for one in told} == {"1"}
+
+        other = ask(server, buyer, f"/api/escrow/{deals[0].escrow_id}", key="other")
+        assert other.status == 200
+        assert not any(one.done() for one in asked), "those still wait for their wallets"
+
+        with Attach().running():
+            wait(asked)
+            assert [try_it(server, deal).status for deal in deals] == [201] * threads
+
+
+def test_a_lone_thread_waits_for_nobody() -> None:
+    """Else one registration would keep everybody out for as long as it waits."""
+    with pytest.raises(AttachPending):
+        Patience(threads=1, seconds=3_600).wait(lambda: None)

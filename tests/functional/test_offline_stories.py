@@ -130,16 +130,21 @@ def test_two_parties_finish_without_the_coordinator(
         _refund(market, refunded, backup, key, tmp_path)
 
 
-def _release(market: Market, deal: Deal, kit: Path, key: Path, place: Path) -> None:
-    files: Mapping[int, Path] = {n: place / f"release-{n}.json" for n in range(1, 5)}
-    buyer = machine_of(market.buyer, market)
-    empty = place / "empty-machine"
+def _restored(market: Market, archive: Path, key: Path, empty: Path) -> Machine:
+    """The vendor's agent, put back from an archive on a machine where there was nothing."""
     empty.mkdir()
     vendor = Machine(empty, empty / "home", market.devnet.chain.url)
     vendor.run(
-        "restore", str(kit), "--home", str(vendor.home), "--identity-file", str(key),
+        "restore", str(archive), "--home", str(vendor.home), "--identity-file", str(key),
         "--key-file", str(empty / "key"),
     )  # fmt: skip
+    return vendor
+
+
+def _release(market: Market, deal: Deal, kit: Path, key: Path, place: Path) -> None:
+    files: Mapping[int, Path] = {n: place / f"release-{n}.json" for n in range(1, 5)}
+    buyer = machine_of(market.buyer, market)
+    vendor = _restored(market, kit, key, place / "empty-machine")
 
     buyer.run("release", deal.escrow_id, "--yes")
     assert "node_unreachable → mend" in buyer.doctor(deal.escrow_id, node_url="http://127.0.0.1:9")
@@ -158,13 +163,7 @@ def _release(market: Market, deal: Deal, kit: Path, key: Path, place: Path) -> N
 def _refund(market: Market, deal: Deal, backup: Path, key: Path, place: Path) -> None:
     files: Mapping[int, Path] = {n: place / f"refund-{n}.json" for n in range(1, 8)}
     buyer = machine_of(market.buyer, market)
-    empty = place / "new-machine"
-    empty.mkdir()
-    vendor = Machine(empty, empty / "home", market.devnet.chain.url)
-    vendor.run(
-        "restore", str(backup), "--home", str(vendor.home), "--identity-file", str(key),
-        "--key-file", str(empty / "key"),
-    )  # fmt: skip
+    vendor = _restored(market, backup, key, place / "new-machine")
 
     buyer.settle(deal.escrow_id, to=files[1])
     vendor.run("refund", deal.escrow_id, "--yes")

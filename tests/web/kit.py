@@ -16,18 +16,26 @@ PATIENCE = 120.0
 
 
 class Reader:
-    """A party at a browser. ``complaints`` are what the browser found wrong with our pages."""
+    """A party at a browser. ``complaints`` are what the browser found wrong with our pages.
+
+    ``news`` are what the coordinator told its pages by itself.
+    """
 
     def __init__(self, browser: Browser, party: Party, coordinator: str, *, scripts: bool) -> None:
         self.party = party
         self.scripts = scripts
         self._coordinator = coordinator
         self.complaints: list[str] = []
+        self.news: list[str | bytes] = []
         self._context = browser.new_context(java_script_enabled=scripts, locale="en-GB")
         self.page = self._context.new_page()
         self.page.set_default_timeout(30_000)
         self.page.on("console", self._note)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on(
+            "websocket",
+            lambda socket: socket.on("framereceived", self.news.append),
+        )
         self._agent = ""
 
     def close(self) -> None:

@@ -50,6 +50,7 @@ def test_an_escrow_goes_from_proposal_to_payout(
     buyer.visit(f"/escrows/{escrow_id}")
     buyer.until_shown("release the money on your agent")
 
+    assert bool(buyer.news) is buyer.scripts, "with scripts, the page was told and didn't only ask"
     buyer.look("escrow-funded")
     buyer.follow_to_agent(re.compile("Approve on your agent.*Release"))
     buyer.look("agent-question-release")

@@ -8,11 +8,10 @@ from tripartite.agent.home import public_identity
 from tripartite.agent.journal import Journal, StoredCase
 from tripartite.agent.wallet_book import WalletBook
 from tripartite.domain.deposits import shortfall
-from tripartite.domain.lifecycle import verbs
 from tripartite.domain.money import format_xmr
 from tripartite.domain.parties import Role
 from tripartite.protocol.bodies import write_report
-from tripartite.protocol.next_step import waiting_on
+from tripartite.protocol.next_step import open_verbs, waiting_on
 from tripartite.protocol.record import Record
 
 Shown = dict[str, object]
@@ -83,9 +82,10 @@ def _escrow(journal: Journal, book: WalletBook, case: StoredCase) -> Shown:
 
 
 def _verbs(record: Record, role: Role) -> list[str]:
-    """What this person can decide; ``agree`` only where there is something to agree to."""
-    offered = any(one is not role for one in record.offers) or asks_person(record, role)
-    return [one for one in verbs(record.state, role) if one != "agree" or offered]
+    """What this person can decide; a ruling is signed with the command ``agree``, too."""
+    found = open_verbs(record, role)
+    ruled = asks_person(record, role) and "agree" not in found
+    return [*found, "agree"] if ruled else [*found]
 
 
 def _decisions(journal: Journal) -> list[Shown]:

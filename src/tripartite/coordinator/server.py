@@ -17,12 +17,14 @@ from functools import lru_cache
 from typing import Final, Protocol
 from urllib.parse import unquote_to_bytes
 
-from tripartite.coordinator.accounts.tokens import TokenInvalid
-from tripartite.coordinator.events.gateway import PATH, Gateway, Socket, cursor_in
+from tripartite.coordinator.events import gateway as events
+from tripartite.coordinator.events.gateway import Gateway, Listener, Socket, cursor_in
 from tripartite.coordinator.grouping import Answer, Clerk, Environ, Headers, flat
 from tripartite.coordinator.ops.http import MAX_BODY_BYTES, BodyTooLarge
 from tripartite.coordinator.ops.metrics.requests import count_too_large
 from tripartite.coordinator.ops.problems import http_problem, problem_of
+from tripartite.coordinator.pages import listening
+from tripartite.domain.errors import Refused
 
 _PATIENCE: Final = 16 * MAX_BODY_BYTES
 """Bytes of a body that is too large which are read, and thrown away, before we hang up."""
@@ -123,19 +125,17 @@ class Application:
         exchange.response_bytes(status, headers, payload)
 
     async def _websocket(self, scope: Scope, handshake: Handshake) -> None:
-        after = cursor_in(scope.query_string)
-        if self._gateway is None or scope.path != PATH or after is None:
+        listener = _listener(scope)
+        if self._gateway is None or listener is None:
             handshake.close(404)
             return
-        header = scope.headers.get("authorization", "")
         try:
-            caller = await self._gateway.identify(header)
-        except TokenInvalid:
+            reader = await self._gateway.identify(listener)
+        except Refused:
             handshake.close(401)
             return
         socket = await handshake.accept()
-        token = header.partition(" ")[2].strip()
-        handshake.close(await self._gateway.serve(socket, caller, token, after))
+        handshake.close(await self._gateway.serve(socket, listener, reader))
 
 
 async def _body(scope: Scope, exchange: HttpExchange) -> bytes | None:
@@ -157,6 +157,18 @@ async def _body(scope: Scope, exchange: HttpExchange) -> bytes | None:
         if size <= MAX_BODY_BYTES and not length:
             parts.append(bytes(part))
     return None if length or size > MAX_BODY_BYTES else b"".join(parts)
+
+
+def _listener(scope: Scope) -> Listener | None:
+    """Who knocks; None if nothing is at this address."""
+    headers = scope.headers
+    match scope.path:
+        case events.PATH if (after := cursor_in(scope.query_string)) is not None:
+            return events.agent(headers.get("authorization", ""), after)
+        case listening.PATH:
+            host = headers.get("host", "") or scope.authority or ""
+            return listening.page(headers.get("cookie", ""), headers.get("origin", ""), host)
+    return None
 
 
 def _says_something(scope: Scope) -> bool:

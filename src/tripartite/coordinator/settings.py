@@ -184,7 +184,8 @@ CONTENT_SECURITY_POLICY = {
         # data: is the QR code of a TOTP secret, which must have no address of its own.
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
-        "connect-src": [SELF],
+        # Not every browser takes a WebSocket to ourselves for 'self'.
+        "connect-src": [SELF, COORDINATOR.public_origin.replace("http", "ws", 1)],
         "form-action": [SELF],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],

@@ -2,16 +2,17 @@
 
 ``next_step(record, role)`` is what that role's agent does by itself; None while it waits or a
 person has to decide. ``waiting_on(record)`` turns it round: who keeps the escrow from moving, and
-with what. Both sides use it: an agent to work, the coordinator to tell people whose turn it is.
+with what. ``open_verbs`` is what a person may decide, ``asked_of`` what is wanted of them. Both
+sides use it: an agent to work, the coordinator to tell people whose turn it is.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from tripartite.domain.key_exchange import Round, next_round
-from tripartite.domain.lifecycle import Event, Teller, is_open, open_moves
+from tripartite.domain.lifecycle import MAY_HOLD_MONEY, Event, Teller, is_open, open_moves, verbs
 from tripartite.domain.parties import Role
 from tripartite.protocol.record import (
     PAYOUT_INFO_ROUND,
@@ -88,6 +89,12 @@ _WATCHERS = (Role.BUYER, Role.VENDOR)
 """Whose wallets report the deposit. An escrow without a dispute costs its arbiter no work."""
 
 
+ARBITER_RESTS: Final = frozenset(
+    state for state in MAY_HOLD_MONEY if Event.RULED_SPLIT not in open_moves(state, Role.ARBITER)
+)
+"""Where nothing is ever asked of an arbiter, who has thousands of escrows there."""
+
+
 def next_step(record: Record, role: Role) -> Doing | None:
     """What the agent of ``role`` has to do now; None if it is somebody else's turn.
 
@@ -129,6 +136,24 @@ def waiting_on(record: Record) -> tuple[tuple[Role, str], ...]:
     return ()
 
 
+def must_accept(record: Record, role: Role) -> bool:
+    """Whether the terms wait for this person. All else they can do then is to call it off."""
+    return isinstance(next_step(record, role), AcceptTerms)
+
+
+def open_verbs(record: Record, role: Role) -> tuple[str, ...]:
+    """What this person can decide now; ``agree`` only where somebody else offers a split."""
+    offered = any(by is not role for by in record.offers)
+    return tuple(one for one in verbs(record.state, role) if one != _AGREE or offered)
+
+
+def asked_of(record: Record, role: Role) -> tuple[str, ...]:
+    """What the escrow wants of this party now: names as ``waiting_on`` has them, and ``agree``."""
+    wanted = tuple(what for who, what in waiting_on(record) if who is role)
+    return (*wanted, _AGREE) if _AGREE in open_verbs(record, role) else wanted
+
+
+_AGREE = Event.SETTLEMENT_AGREED.verb
 _PASSIVE = (type(None), WatchDeposit, WatchPayout)
 
 _DECIDERS = (

@@ -386,7 +386,6 @@ def test_everything_is_said_in_german_too(market: Market) -> None:
     market.fund()
     buyer, vendor = Reader(market.buyer), Reader(market.vendor)
     arbiter = Reader(market.arbiter)
-    english = re.compile(r"\b(the|this|your|who|what|money|and|is)\b", re.IGNORECASE)
     for reader in (buyer, vendor, arbiter):
         reader.language = GERMAN
         reader.enter()
@@ -412,10 +411,56 @@ def test_everything_is_said_in_german_too(market: Market) -> None:
 
     for page in pages:
         assert page.status == 200
-        shown = re.sub(r"<title>.*?</title>|<pre.*?</pre>", "", page.body, flags=re.DOTALL)
-        text = html.unescape(re.sub(r"<[^>]+>", "\n", shown)).replace("a bicycle", "")
-        left = [line for line in text.splitlines() if english.search(line)]
-        assert left == []
+        assert left_in_english(page) == []
+
+
+def left_in_english(page: Shown) -> list[str]:
+    """Lines with a common English word."""
+    english = re.compile(r"\b(the|this|that|your|who|what|money|and|is|give)\b", re.IGNORECASE)
+    shown = re.sub(r"<title>.*?</title>|<pre.*?</pre>", "", page.body, flags=re.DOTALL)
+    text = html.unescape(re.sub(r"<[^>]+>", "\n", shown)).replace("a bicycle", "")
+    return [line for line in text.splitlines() if english.search(line)]
+
+
+def test_what_is_refused_is_said_in_german_too(market: Market) -> None:
+    market.fund()
+    buyer, arbiter = Reader(market.buyer, GERMAN), Reader(market.arbiter, GERMAN)
+    for reader in (buyer, arbiter):
+        reader.enter()
+    own = f"/escrow/{ESCROW_ID}"
+    sale = {"other": "bob", "arbiter": "carol", "amount": "1", "subject": "a bicycle"}
+    asked = buyer.get(f"{own}/release")
+    buyer.say_yes(asked)
+    refused = [
+        buyer.say_yes(asked),
+        *(buyer.post(f"{own}/settle", {"vendor_share": one}) for one in ("x", "1e3", "7", "-1")),
+        buyer.post(f"{own}/settle", {"vendor_share": "0.0000000000001"}),
+        buyer.post(f"{own}/settle", {"vendor_share": "99999999999"}),
+        buyer.post(f"{own}/dispute", {"text": ""}),
+        buyer.get(f"{own}/refund"),
+        buyer.get(f"{own}/agree"),
+        arbiter.post(f"{own}/accept", {"address": "x"}),
+        *(arbiter.post(f"{own}/rule", {"vendor_percent": one}) for one in ("x", "200", "50")),
+        *(buyer.post("/propose", {**sale, "amount": one}) for one in ("", "0", "1.5.")),
+        buyer.post("/propose", {**sale, "arbiter_fee": "x"}),
+        buyer.post("/propose", {**sale, "arbiter_fee": "200"}),
+        buyer.get(f"/escrow/{'0' * 32}/release"),
+    ]
+
+    for page in refused:
+        assert page.status in (409, 422)
+        assert left_in_english(page) == []
+
+
+def test_a_wrong_address_is_explained_in_german(traders: Market) -> None:
+    vendor = Reader(traders.vendor, GERMAN)
+    vendor.enter()
+    good = ADDRESSES[Role.VENDOR]
+    for wrong in ("x", good[:-1] + "1", good[:40] + "2" + good[41:], "0" * 95, "5" + good[1:]):
+        page = vendor.post(f"/escrow/{ESCROW_ID}/accept", {"address": wrong})
+
+        assert page.status == 422
+        assert left_in_english(page) == []
 
 
 def test_a_form_in_parts_keeps_its_files_byte_for_byte() -> None:

@@ -51,13 +51,6 @@ def code(trade: Trade, role: Role, kind: Kind, body: dict[str, Json]) -> str:
     return refused.value.code
 
 
-def dispute(trade: Trade, role: Role = BUYER) -> None:
-    """``role`` opens a dispute."""
-    trade.say(
-        role, Kind.DISPUTE, trade.sealed(role, Kind.DISPUTE, "text", "?", attempt=0, round_=0)
-    )
-
-
 def rule(trade: Trade, bps: int, cosigner: Role) -> None:
     """The arbiter rules."""
     trade.say(ARBITER, Kind.RULING, {"vendor_bps": bps, "cosigner": cosigner.value})
@@ -76,7 +69,7 @@ def test_two_traders_agree_on_a_split_at_any_time(
     trade: Trade, offerer: Role, accepter: Role, disputed: bool
 ) -> None:
     if disputed:
-        dispute(trade)
+        trade.dispute(BUYER)
     offer = trade.say(offerer, Kind.SETTLEMENT_OFFER, {"vendor_share": str(ATOMIC // 4)}).message
     assert state(trade) is (State.DISPUTED if disputed else State.FUNDED)
     trade.say(accepter, Kind.SETTLEMENT_ACCEPT, {"offer": offer.digest})
@@ -199,7 +192,7 @@ def test_the_arbiter_has_no_part_in_a_settlement(trade: Trade) -> None:
 def test_arbiter_and_winner_carry_a_ruling_out_without_the_loser(
     trade: Trade, bps: int, cosigner: Role, during: State, final: Event
 ) -> None:
-    dispute(trade, VENDOR)
+    trade.dispute(VENDOR)
     rule(trade, bps, cosigner)
     assert state(trade) is during
     payout = trade.now.payout
@@ -214,7 +207,7 @@ def test_arbiter_and_winner_carry_a_ruling_out_without_the_loser(
 
 
 def test_a_ruling_can_be_replaced_until_it_is_carried_out(trade: Trade) -> None:
-    dispute(trade)
+    trade.dispute(BUYER)
     rule(trade, 10_000, VENDOR)
     rule(trade, 5_000, BUYER)
     assert trade.now.payout is not None
@@ -228,7 +221,7 @@ def test_a_ruling_can_be_replaced_until_it_is_carried_out(trade: Trade) -> None:
 def test_only_the_arbiter_rules_and_only_on_a_dispute(trade: Trade, role: Role) -> None:
     body: dict[str, Json] = {"vendor_bps": 0, "cosigner": "buyer"}
     assert code(trade, ARBITER, Kind.RULING, body) == "move_not_open"
-    dispute(trade)
+    trade.dispute(BUYER)
     assert code(trade, role, Kind.RULING, body) == "not_your_move"
 
 
@@ -253,14 +246,14 @@ def test_the_arbiter_cannot_rule_on_what_the_parties_agreed(trade: Trade) -> Non
 def test_a_ruling_gives_shares_and_is_carried_out_by_somebody_who_gets_one(
     trade: Trade, bps: Json, cosigner: str, answer: str
 ) -> None:
-    dispute(trade)
+    trade.dispute(BUYER)
     assert code(trade, ARBITER, Kind.RULING, {"vendor_bps": bps, "cosigner": cosigner}) == answer
 
 
 def test_in_a_dispute_all_three_may_speak_and_show_evidence(trade: Trade) -> None:
     early = trade.sealed(BUYER, Kind.STATEMENT, "text", "x", attempt=0, round_=0)
     assert code(trade, BUYER, Kind.STATEMENT, early) == "move_not_open"
-    dispute(trade)
+    trade.dispute(BUYER)
     for role in Role:
         for kind in (Kind.STATEMENT, Kind.EVIDENCE):
             trade.say(role, kind, trade.sealed(role, kind, "text", "x", attempt=0, round_=0))
@@ -269,7 +262,7 @@ def test_in_a_dispute_all_three_may_speak_and_show_evidence(trade: Trade) -> Non
 
 def test_a_release_that_does_not_move_can_be_disputed(trade: Trade) -> None:
     trade.say(BUYER, Kind.RELEASE)
-    dispute(trade, BUYER)
+    trade.dispute(BUYER)
     rule(trade, 0, BUYER)
     assert trade.now.payout is not None
     assert (state(trade), trade.now.payout.attempt) == (State.REFUNDING, 2)
@@ -277,7 +270,7 @@ def test_a_release_that_does_not_move_can_be_disputed(trade: Trade) -> None:
 
 @pytest.mark.parametrize("role", [BUYER, VENDOR])
 def test_in_a_dispute_either_trader_can_still_give_in(trade: Trade, role: Role) -> None:
-    dispute(trade)
+    trade.dispute(BUYER)
     trade.say(role, Kind.RELEASE if role is BUYER else Kind.REFUND)
     assert state(trade) is (State.RELEASING if role is BUYER else State.REFUNDING)
 
@@ -325,7 +318,7 @@ def test_money_that_arrives_after_a_cancellation_goes_back(
 
 
 def test_a_payout_made_outside_counts_once_two_wallets_saw_it(trade: Trade) -> None:
-    dispute(trade)
+    trade.dispute(BUYER)
     seen: dict[str, Json] = {"txid": "ef" * 32, "outcome": "refund"}
     trade.say(BUYER, Kind.PAYOUT_SEEN, seen)
     trade.say(VENDOR, Kind.PAYOUT_SEEN, {**seen, "outcome": "release"})
@@ -338,7 +331,7 @@ def test_a_payout_made_outside_counts_once_two_wallets_saw_it(trade: Trade) -> N
 
 
 def test_whoever_lost_cannot_stop_a_ruling_by_another_dispute(trade: Trade) -> None:
-    dispute(trade)
+    trade.dispute(BUYER)
     rule(trade, 10_000, VENDOR)
     body = trade.sealed(BUYER, Kind.DISPUTE, "text", "no!", attempt=0, round_=0)
 
@@ -349,7 +342,7 @@ def test_whoever_lost_cannot_stop_a_ruling_by_another_dispute(trade: Trade) -> N
 def test_a_payout_sent_before_a_dispute_is_watched_in_it(trade: Trade) -> None:
     trade.say(BUYER, Kind.RELEASE)
     trade.pay("cd" * 32)
-    dispute(trade, VENDOR)
+    trade.dispute(VENDOR)
 
     assert {next_step(trade.now, role) for role in Role} == {WatchPayout("cd" * 32)}
     assert waiting_on(trade.now) == ((ARBITER, "rule"),), "who disputes isn't asked to give in"

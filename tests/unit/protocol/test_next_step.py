@@ -13,6 +13,7 @@ from tripartite.domain.parties import Role
 from tripartite.protocol import snapshot
 from tripartite.protocol.envelope import Kind
 from tripartite.protocol.next_step import (
+    ARBITER_RESTS,
     AcceptTerms,
     BuildPayout,
     CosignPayout,
@@ -21,7 +22,10 @@ from tripartite.protocol.next_step import (
     SignTerms,
     WatchDeposit,
     WatchPayout,
+    asked_of,
+    must_accept,
     next_step,
+    open_verbs,
     waiting_on,
 )
 
@@ -108,6 +112,13 @@ def test_an_arbiter_has_no_work_without_a_dispute(trade: Trade) -> None:
     )
 
 
+def test_where_an_arbiter_rests_nothing_is_asked_of_it(trade: Trade) -> None:
+    resting = [a.record for a in trade.log if a.record.state in ARBITER_RESTS]
+
+    assert {record.state for record in resting} == ARBITER_RESTS
+    assert not any(who is ARBITER for record in resting for who, _ in waiting_on(record))
+
+
 def test_a_restart_asks_everybody_to_begin_again() -> None:
     trade = Trade()
     trade.agree()
@@ -116,3 +127,38 @@ def test_a_restart_asks_everybody_to_begin_again() -> None:
     trade.say(VENDOR, Kind.KEY_EXCHANGE_RESTART, {"reason": "wallet_in_doubt"}, attempt=1)
     for role in Role:
         assert next_step(trade.now, role) == KeyExchange(2, Round.PREPARE)
+
+
+def test_terms_wait_for_whoever_has_not_accepted_and_nothing_else_is_open_but_calling_off() -> None:
+    trade = Trade()
+    trade.propose()
+    assert [must_accept(trade.now, role) for role in Role] == [False, True, True]
+    assert open_verbs(trade.now, VENDOR) == ("cancel",)
+
+    trade.say(VENDOR, Kind.CANCEL, {"reason": "no"})
+
+    assert not must_accept(trade.now, ARBITER), "what is over waits for nobody"
+
+
+def test_only_the_other_trader_is_asked_to_agree_to_a_split() -> None:
+    trade = Trade()
+    trade.agree()
+    trade.key()
+    trade.fund()
+    assert [asked_of(trade.now, role) for role in Role] == [("release",), (), ()]
+
+    trade.say(BUYER, Kind.SETTLEMENT_OFFER, {"vendor_share": "1"})
+
+    assert "agree" in open_verbs(trade.now, VENDOR)
+    assert [asked_of(trade.now, role) for role in Role] == [("release",), ("agree",), ()]
+
+
+def test_who_disputes_may_release_but_is_not_asked_to() -> None:
+    trade = Trade()
+    trade.agree()
+    trade.key()
+    trade.fund()
+    trade.dispute(BUYER)
+
+    assert "release" in open_verbs(trade.now, BUYER)
+    assert [asked_of(trade.now, role) for role in Role] == [(), (), ("rule",)]

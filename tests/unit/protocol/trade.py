@@ -198,6 +198,12 @@ class Trade:
         for role in (Role.BUYER, Role.VENDOR):
             self.report(role, self.terms.amount_due)
 
+    def dispute(self, role: Role) -> Admission:
+        """``role`` calls the arbiter."""
+        return self.say(
+            role, Kind.DISPUTE, self.sealed(role, Kind.DISPUTE, "text", "?", attempt=0, round_=0)
+        )
+
     def txset(self, role: Role, *, attempt: int, value: str = "00") -> dict[str, Json]:
         """A body of ``payout_txset`` that spends one output."""
         sealed = self.sealed(role, Kind.PAYOUT_TXSET, "txset", value, attempt=attempt, round_=2)

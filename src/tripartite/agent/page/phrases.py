@@ -5,8 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from tripartite.domain.lifecycle import State
+from tripartite.agent.arguing import ArgumentUnsound, EvidenceUnsound
+from tripartite.agent.consent import EscrowUnknownHere, NotOpenToYou
+from tripartite.agent.coordinator_client import (
+    CoordinatorBusy,
+    CoordinatorUnreachable,
+    TokenNotAccepted,
+)
+from tripartite.agent.deciding import NamesNotKnownYet
+from tripartite.agent.decisions import ContactKeyChanged
+from tripartite.agent.page.choices import TITLES
+from tripartite.agent.page.pending import NotCompared, QuestionGone
+from tripartite.agent.proposing import PartyNotPaired, ProposalMalformed
+from tripartite.agent.resolving import NothingOffered
+from tripartite.domain import naming
+from tripartite.domain.addresses import (
+    AddressChecksumWrong,
+    AddressKeyInvalid,
+    AddressMalformed,
+    AddressOfWrongNetwork,
+)
+from tripartite.domain.errors import TripartiteError
+from tripartite.domain.money import (
+    AmountAboveSupply,
+    AmountMalformed,
+    AmountNotPositive,
+    AmountTooPrecise,
+)
 from tripartite.domain.parties import Role
+from tripartite.domain.settlement import FeeRuleInvalid, ShareOutOfRange
+from tripartite.domain.terms import TermsUnsound
 
 PHRASES: Final[Mapping[str, str]] = {
     "asks: accept_terms": "Read the terms, then accept or refuse them.",
@@ -55,25 +83,11 @@ PHRASES: Final[Mapping[str, str]] = {
         "or by another channel"
         for role in Role
     },
-    State.CREATED.value: "proposed",
-    State.ACCEPTED.value: "accepted",
-    State.KEYING.value: "making the wallet",
-    State.AWAITING_DEPOSIT.value: "waiting for the deposit",
-    State.FUNDED.value: "funded",
-    State.RELEASING.value: "being released",
-    State.REFUNDING.value: "being refunded",
-    State.SETTLING.value: "being settled",
-    State.DISPUTED.value: "in dispute",
-    State.COMPLETED.value: "completed",
-    State.REFUNDED.value: "refunded",
-    State.SETTLED.value: "settled",
-    State.CANCELLED.value: "called off",
+    **{state.value: name for state, name in naming.STATES.items()},
 }
 
 # What ``consent``, ``endings`` and ``reading`` say, with {places} for names and amounts.
 SPOKEN: Final = (
-    *(state.meaning for state in State),
-    *(role.value for role in Role),
     "Propose this escrow over {amount} XMR as its {role}?",
     "Accept these terms as the {role}?",
     "Release the money to the vendor? This can't be taken back.",
@@ -144,38 +158,38 @@ SPOKEN: Final = (
     "ruled for the buyer",
     "fingerprint compared",
     "seen before",
-    # Titles of decisions, which ``reception`` chooses by their verb.
-    "Accept the terms",
-    "Release to the vendor",
-    "Give the money back",
-    "Call it off",
-    "Go on with a frozen escrow",
-    "Offer a split",
-    "Agree to the split on offer",
-    "Sign the ruling",
-    "Open a dispute",
-    "Make a statement",
-    "Show evidence",
-    "Rule",
+    *TITLES.values(),
     "Propose an escrow",
-    # Errors that somebody at a page is likely to meet; others are shown in English.
-    "That is not an amount.",
-    "Write the amount in XMR as plain digits, such as 1.25.",
-    "An amount has at most 12 decimals.",
-    "An amount has to be above zero.",
-    "Give an amount above zero.",
-    "That question was answered already, or is too old.",
-    "Go back to the escrow, and decide anew.",
-    "A party is unknown to this agent, and its fingerprint wasn't compared.",
-    (
-        "Ask each of them for their fingerprint by another channel. If it differs, don't agree to "
-        "anything."
-    ),
-    "This can't be decided by you now.",
-    "You have accepted this proposal already.",
-    "This account has no agent yet.",
-    "{account} has to pair an agent with the coordinator first.",
-    "There is no offer or ruling to agree to.",
-    "This text can't be said.",
-    "This file can't be evidence.",
 )
+
+MET: Final[tuple[type[TripartiteError], ...]] = (
+    AmountMalformed,
+    AmountTooPrecise,
+    AmountNotPositive,
+    AmountAboveSupply,
+    AddressMalformed,
+    AddressChecksumWrong,
+    AddressOfWrongNetwork,
+    AddressKeyInvalid,
+    FeeRuleInvalid,
+    ShareOutOfRange,
+    TermsUnsound,
+    ProposalMalformed,
+    PartyNotPaired,
+    NamesNotKnownYet,
+    EscrowUnknownHere,
+    NotOpenToYou,
+    NothingOffered,
+    ArgumentUnsound,
+    EvidenceUnsound,
+    ContactKeyChanged,
+    CoordinatorUnreachable,
+    CoordinatorBusy,
+    TokenNotAccepted,
+    QuestionGone,
+    NotCompared,
+)
+"""Errors that somebody at a page is likely to meet; others are shown in English.
+
+Their titles and what is said with them are collected from where they are raised.
+"""

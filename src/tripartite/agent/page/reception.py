@@ -1,7 +1,4 @@
-"""What each address of the page shows, and what a yes on it does.
-
-Past 400 lines because an address and what it does are read together.
-"""
+"""What each address of the page shows, and what a yes on it does."""
 
 from __future__ import annotations
 
@@ -18,6 +15,8 @@ from tripartite.agent.deciding import Choice
 from tripartite.agent.decisions import Decision
 from tripartite.agent.desk import opened_details
 from tripartite.agent.home import OpenHome
+from tripartite.agent.journal import StoredCase
+from tripartite.agent.page import choices
 from tripartite.agent.page.answers import Answer, attachment, page, redirect
 from tripartite.agent.page.doors import Session
 from tripartite.agent.page.forms import Form
@@ -30,26 +29,16 @@ from tripartite.domain.lifecycle import CLOSED
 from tripartite.domain.limits import EscrowLimitReached, UnderMaintenance
 from tripartite.domain.parties import Role
 from tripartite.domain.terms import is_escrow_id
+from tripartite.protocol.next_step import must_accept
 
-_TITLES: Final = {
-    "accept": "Accept the terms",
-    "release": "Release to the vendor",
-    "refund": "Give the money back",
-    "cancel": "Call it off",
-    "resume": "Go on with a frozen escrow",
-    "settle": "Offer a split",
-    "agree": "Agree to the split on offer",
-    "carry_out": "Sign the ruling",
-    "dispute": "Open a dispute",
-    "state": "Make a statement",
-    "evidence": "Show evidence",
-    "rule": "Rule",
-}
 _PLAIN: Final = ("release", "refund", "cancel", "resume", "agree", "carry_out")
 """Decisions about which there is nothing more to say than yes or no."""
 
-_ASKED_FOR: Final = ("accept_terms", "deposit", "release", "rule")
-"""Steps that wait for a person, not for an agent."""
+_PREVIEWED: Final = ("rule", "settle")
+"""Decisions on a division: who would get what is shown while it is typed."""
+
+_WITH_FILES: Final = ("dispute", "state", "evidence")
+"""Decisions that files can go along with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +76,7 @@ class Reception:
                 return self._case(asked, escrow)
             case ["escrow", escrow, "evidence", name] if is_escrow_id(escrow):
                 return self._file(escrow, name)
-            case ["escrow", escrow, verb] if is_escrow_id(escrow) and verb in _TITLES:
+            case ["escrow", escrow, verb] if is_escrow_id(escrow) and verb in choices.TITLES:
                 return self._verb(asked, escrow, verb)
         return None
 
@@ -108,23 +97,9 @@ class Reception:
 
     def _asks(self, escrow: Mapping[str, object]) -> list[str]:
         """What this escrow wants from the person."""
-        waiting = cast("list[dict[str, str]]", escrow["waiting_on"])
-        asks = [
-            one["what"]
-            for one in waiting
-            if one["role"] == escrow["role"]
-            and one["what"] in _ASKED_FOR
-            # Who disputes is not asked to release, although they always may.
-            and not (one["what"] == "release" and escrow["disputed_by"])
-        ]
-        offers = cast("dict[str, object]", escrow["offers"])
-        if any(role != escrow["role"] for role in offers):
-            asks.append("agree")
-        if self._ruled(str(escrow["escrow_id"])):
-            asks.append("carry_out")
-        if escrow["frozen"]:
-            asks.append("resume")
-        return asks
+        case = deciding.find(self._opened, str(escrow["escrow_id"]))
+        asks = choices.asked(case.record, case.role, ruled=self._ruled(case))
+        return [*asks, "resume"] if escrow["frozen"] else asks
 
     def _escrow(self, asked: Request, escrow: str) -> Answer:
         shown = self._shown(escrow)
@@ -134,7 +109,7 @@ class Reception:
             return self._page(asked, "proposing.html", escrow_id=escrow, decided=decided)
         case, record = deciding.verified(self._opened, escrow)
         details = opened_details(self._opened.journal, self._opened.identity, record)
-        must_accept = case.role not in record.details and record.state not in CLOSED
+        ruled = self._ruled(case)
         return self._page(
             asked,
             "escrow_body.html" if asked.is_part else "escrow.html",
@@ -144,9 +119,8 @@ class Reception:
             facts=consent.facts(record.agreement.terms, details),
             rows=deciding.rows_of(self._opened, case, record),
             endings=consent.endings(record.agreement.terms),
-            must_accept=must_accept,
-            may_sign_ruling=self._ruled(escrow),
-            titles=_TITLES,
+            must_accept=must_accept(record, case.role),
+            buttons=choices.buttons(record, case.role, ruled=ruled),
             decided=self._decided_about(escrow),
             asks=self._asks(shown),
         )
@@ -156,9 +130,9 @@ class Reception:
         evidence = cast("list[dict[str, object]]", shown["evidence"])
         for one in evidence:
             one["saved_as"] = Path(str(one["file"])).name if one["file"] else None
-        return self._page(
-            asked, "case.html", case=shown, escrow=self._shown(escrow), may_sign=self._ruled(escrow)
-        )
+        case = deciding.find(self._opened, escrow)
+        offered = choices.arguing(case.record, case.role, ruled=self._ruled(case))
+        return self._page(asked, "case.html", case=shown, buttons=offered)
 
     def _file(self, escrow: str, name: str) -> Answer | None:
         """A file that ``read_case`` kept: looked up by name among those, so no path leads out."""
@@ -216,7 +190,7 @@ class Reception:
         return self._ask(
             asked,
             Question(
-                title=_TITLES[verb],
+                title=choices.TITLES[verb],
                 consent=_naming(choice.consent, parts),
                 rows=choice.rows,
                 store=store,
@@ -256,7 +230,9 @@ class Reception:
             "decide.html",
             status=200 if problem is None else 422,
             verb=verb,
-            title=_TITLES[verb],
+            title=choices.TITLES[verb],
+            has_preview=verb in _PREVIEWED,
+            has_files=verb in _WITH_FILES,
             escrow=self._shown(escrow),
             escrow_id=escrow,
             form=asked.form,
@@ -265,7 +241,7 @@ class Reception:
 
     def _preview(self, asked: Request, escrow: str, verb: str) -> Answer:
         """Who would get what, while somebody is still typing."""
-        if verb not in ("rule", "settle"):
+        if verb not in _PREVIEWED:
             return self._page(asked, "endings.html", rows=(), note=None)
         try:
             choice, _ = self._choose(asked.form, escrow, verb)
@@ -311,9 +287,8 @@ class Reception:
         )
         return [one for one in decided if one["escrow_id"] == escrow]
 
-    def _ruled(self, escrow: str) -> bool:
+    def _ruled(self, case: StoredCase) -> bool:
         """Whether a ruling waits for this person's signature."""
-        case = deciding.find(self._opened, escrow)
         return waits_for_person(self._opened.journal, case)
 
     def _files(self, form: Form) -> list[Part]:

@@ -15,12 +15,14 @@ from importlib.resources import files
 from typing import Final
 
 from tripartite.agent.page.phrases import PHRASES
+from tripartite.domain.lifecycle import State
 
 Say = Callable[[str], str]
 
 LANGUAGES: Final = ("en", "de")
 _PLACE: Final = re.compile(r"\\\{([a-z_]+)\\\}")
-_WORD: Final = re.compile(r"[a-z]+(?: [a-z]+)*")
+_WORD: Final = re.compile(r"[a-z]+(?:[ _][a-z]+)*")
+_MEANINGS: Final = frozenset(state.meaning for state in State)
 
 
 def speaking(accept_language: str) -> Say:
@@ -58,12 +60,16 @@ def _say(
     for pattern, msgstr in patterns:
         found = pattern.fullmatch(text)
         if found is not None:
-            places = {
-                name: exact.get(value, value) if _WORD.fullmatch(value) else value
-                for name, value in found.groupdict().items()
-            }
+            places = {name: _put(value, exact) for name, value in found.groupdict().items()}
             return msgstr.format(**places)
     return text
+
+
+def _put(value: str, exact: Mapping[str, str]) -> str:
+    """What stands in a place: words of ours are translated, those of others stay."""
+    if _WORD.fullmatch(value) or value in _MEANINGS:
+        return exact.get(PHRASES.get(value, value), value)
+    return value
 
 
 @lru_cache(maxsize=len(LANGUAGES))

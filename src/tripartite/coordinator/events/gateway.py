@@ -3,6 +3,9 @@
 A subscriber first gets on the live feed, then reads what it missed from the database, then goes
 on with the feed from where the reading ended. So nothing falls between the two. One that reads
 too slowly is let go; it comes back with its cursor and has lost nothing.
+
+An agent comes with a token and a cursor. A page comes with its session and is only told which
+escrow has news: it then asks for what it shows.
 """
 
 from __future__ import annotations
@@ -22,8 +25,9 @@ from django.db import connection
 from granian._granian import RSGIProtocolClosed as ProtocolClosed  # typed here, not in rsgi
 from granian.rsgi import WebsocketMessageType
 
-from tripartite.coordinator.accounts.tokens import Caller, TokenInvalid, caller_of
+from tripartite.coordinator.accounts.tokens import TokenInvalid, caller_of
 from tripartite.coordinator.events.log import Reader, StoredEvent, may_see, read_for
+from tripartite.domain.errors import Refused
 
 PATH: Final = "/api/events/ws"
 
@@ -31,15 +35,17 @@ _BACKLOG: Final = 1_000
 """Events a subscriber may lag behind before it has to come back."""
 _PAGE: Final = 500
 _RECHECK: Final = 30.0
-"""Seconds after which a silent connection's token is looked up again."""
+"""Seconds after which it is looked up again whether a connection may still listen."""
 _SEND_LIMIT: Final = 30.0
 """Seconds that one frame may take to leave."""
 _KNOWN_ESCROWS: Final = 4_096
 
 # RFC 6455 section 7.4: 1008 policy, 1012 restart, 1013 try again later.
-_TOKEN_GONE: Final = 1008
+_NO_LONGER: Final = 1008
 _RESTARTING: Final = 1012
 _TOO_SLOW: Final = 1013
+
+_NOTHING: Final = "{}"
 
 _Result = TypeVar("_Result")
 
@@ -64,9 +70,40 @@ class Frame:
         """Rendered once for all who may see it, and not at all if nobody here may."""
         return render(self.event)
 
+    @cached_property
+    def hint(self) -> str:
+        """Where there is news, and nothing of what it is."""
+        return json.dumps({"escrow_id": self.event.escrow_id}, separators=(",", ":"))
+
     def seen_by(self, reader: Reader) -> bool:
         """Whether ``reader`` may see it."""
         return may_see(reader, self.event, lambda _: self.parties)
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Somebody who knocks. ``who`` is asked again and again; it raises ``Refused``.
+
+    ``after`` is a cursor, None stands for now. ``brief`` is told only which escrows have news, and
+    now and then nothing at all, so that a proxy keeps the connection.
+    """
+
+    who: Callable[[], Reader]
+    after: int | None
+    brief: bool = False
+
+
+def agent(authorization: str, after: int) -> Listener:
+    """Somebody with a token, who wants everything after a cursor."""
+
+    def who() -> Reader:
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            raise TokenInvalid("Send Authorization: Bearer <token>.")
+        caller = caller_of(token.strip())
+        return Reader(caller.account_id, caller.is_admin)
+
+    return Listener(who, after)
 
 
 class Subscriber:
@@ -111,20 +148,17 @@ class Gateway:
         for subscriber in self._subscribers:
             subscriber.offer(None)
 
-    async def identify(self, header: str) -> Caller:
-        """Who connects. Raises ``TokenInvalid``."""
-        scheme, _, token = header.partition(" ")
-        if scheme.lower() != "bearer":
-            raise TokenInvalid("Send Authorization: Bearer <token>.")
-        return await self._in_thread(lambda: caller_of(token.strip()))
+    async def identify(self, listener: Listener) -> Reader:
+        """Who connects. Raises ``Refused``."""
+        return await self._in_thread(listener.who)
 
-    async def serve(self, socket: Socket, caller: Caller, token: str, after: int) -> int:
+    async def serve(self, socket: Socket, listener: Listener, reader: Reader) -> int:
         """Send events until somebody goes away. Returns the close code."""
-        subscriber = Subscriber(Reader(caller.account_id, caller.is_admin))
+        subscriber = Subscriber(reader)
         self._subscribers.add(subscriber)
         listening = asyncio.ensure_future(_until_closed(socket, subscriber))
         try:
-            return await self._send(socket, token, after, subscriber)
+            return await self._send(socket, listener, subscriber)
         except TimeoutError:
             return _TOO_SLOW
         except ProtocolClosed:
@@ -135,10 +169,10 @@ class Gateway:
             with contextlib.suppress(asyncio.CancelledError):
                 await listening
 
-    async def _send(self, socket: Socket, token: str, after: int, subscriber: Subscriber) -> int:
+    async def _send(self, socket: Socket, listener: Listener, subscriber: Subscriber) -> int:
         # Everything up to here is in the database; everything after will be on the feed.
         joined_at = self._delivered
-        cursor = after
+        cursor = joined_at if listener.after is None else listener.after
         while cursor < joined_at:
             events, cursor = await self._in_thread(self._reading(subscriber.reader, cursor))
             for event in events:
@@ -146,8 +180,10 @@ class Gateway:
         recheck_at = self._loop.time() + _RECHECK
         while not (self._closing or subscriber.lost):
             if self._loop.time() >= recheck_at:
-                if not await self._still_opens(token):
-                    return _TOKEN_GONE
+                if not await self._may_still_listen(listener):
+                    return _NO_LONGER
+                if listener.brief:
+                    await _send_in_time(socket, _NOTHING)
                 recheck_at = self._loop.time() + _RECHECK
             try:
                 async with asyncio.timeout_at(recheck_at):
@@ -157,13 +193,13 @@ class Gateway:
             if frame is None:
                 break
             if frame.event.cursor > cursor:
-                await _send_in_time(socket, frame.text)
+                await _send_in_time(socket, frame.hint if listener.brief else frame.text)
         return _TOO_SLOW if subscriber.lost else _RESTARTING
 
-    async def _still_opens(self, token: str) -> bool:
+    async def _may_still_listen(self, listener: Listener) -> bool:
         try:
-            await self._in_thread(lambda: caller_of(token))
-        except TokenInvalid:
+            await self._in_thread(listener.who)
+        except Refused:
             return False
         return True
 

@@ -16,6 +16,9 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
 
+# Programs read these words in English; pages translate them.
+from django.utils.translation import gettext_noop as _
+
 from tripartite.coordinator.ops import problems
 from tripartite.coordinator.storing import now
 from tripartite.coordinator.watch.models import NodeSighting
@@ -46,14 +49,14 @@ def pulse(lease: Lease) -> Again:
 
 def checks() -> tuple[Check, ...]:
     """Everything that ``/readyz`` looks at. What needs the tables is left out without them."""
-    database = Check("database", passed=True)
+    database = Check(_("database"), passed=True)
     try:
         migrations = _migrations()
         if not migrations.passed:
             return (database, migrations)
         return (database, migrations, _work(), _node())
     except DatabaseError as error:
-        return (Check("database", passed=False, why=type(error).__name__),)
+        return (Check(_("database"), passed=False, why=type(error).__name__),)
 
 
 def show_alive(request: HttpRequest) -> HttpResponse:
@@ -94,22 +97,22 @@ def _migrations() -> Check:
     if not Migrated.known:
         executor = MigrationExecutor(connection)
         Migrated.known = not executor.migration_plan(executor.loader.graph.leaf_nodes())
-    return Check("migrations", Migrated.known, "the tables are those of another version")
+    return Check(_("migrations"), Migrated.known, _("the tables are those of another version"))
 
 
 def _work() -> Check:
     row = WorkItem.objects.filter(pk=PULSE_KEY).only("due").first()
     alive = row is not None and row.due is not None and row.due > now() - PULSE_LATE
-    return Check("work", alive, "no work runner is at work")
+    return Check(_("work"), alive, _("no work runner is at work"))
 
 
 def _node() -> Check:
     if not _node_is_configured():
-        return Check("node", passed=False, why="no monerod is configured")
+        return Check(_("node"), passed=False, why=_("no monerod is configured"))
     seen = NodeSighting.objects.filter(pk=1).first()
     if seen is None or seen.looked_at <= now() - FRESH_FOR:
-        return Check("node", passed=False, why="our own monerod doesn't answer")
-    return Check("node", seen.synchronized, "our own monerod hasn't the whole chain yet")
+        return Check(_("node"), passed=False, why=_("our own monerod doesn't answer"))
+    return Check(_("node"), seen.synchronized, _("our own monerod hasn't the whole chain yet"))
 
 
 def _node_is_configured() -> bool:

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from tripartite.coordinator.accounts.models import ApiToken, PairedIdentity, Scope
 from tripartite.coordinator.accounts.tokens import TokenUnknown, issue_token, revoke_token
 from tripartite.coordinator.pages.context import AGENT_PORT
+from tripartite.coordinator.pages.middleware import lacks_second_factor
 from tripartite.coordinator.pages.reader import account_of
 from tripartite.coordinator.storing import write_transaction
 
@@ -52,7 +53,7 @@ def overview(request: HttpRequest) -> HttpResponse:
             "has_app": factors.filter(type=Authenticator.Type.TOTP).exists(),
             "passkeys": factors.filter(type=Authenticator.Type.WEBAUTHN).count(),
             "has_codes": factors.filter(type=Authenticator.Type.RECOVERY_CODES).exists(),
-            "must_have": account.is_staff or account.is_arbiter,
+            "lacks_factor": lacks_second_factor(account),
             "sessions": sessions,
             "current": request.session.session_key,
             "tokens": ApiToken.objects.filter(account=account, revoked_at=None).order_by("-pk"),

@@ -9,7 +9,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, Max, Q
+from django.db.models import Max, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -24,7 +24,6 @@ from tripartite.coordinator.escrows.storage import record_of
 from tripartite.coordinator.limits import maintenance
 from tripartite.coordinator.limits.maintenance import MaintenanceReasonUnsound
 from tripartite.coordinator.limits.models import LONGEST_REASON
-from tripartite.coordinator.ops.health import checks
 from tripartite.coordinator.ops.overview import overview
 from tripartite.coordinator.pages import wording
 from tripartite.coordinator.pages.reader import account_of
@@ -35,7 +34,7 @@ from tripartite.coordinator.recovery.actions import Kind
 from tripartite.coordinator.recovery.reading import LONGEST, SHORTEST
 from tripartite.coordinator.storing import now
 from tripartite.coordinator.watch.node import OwnNode, latest_sighting
-from tripartite.domain.deadlines import hours_stuck
+from tripartite.domain.deadlines import Stage, hours_stuck
 from tripartite.domain.errors import TripartiteError
 from tripartite.domain.lifecycle import State
 from tripartite.domain.money import format_xmr
@@ -82,21 +81,18 @@ def disputes(request: HttpRequest) -> HttpResponse:
 @require_safe
 @admins_only
 def operation(request: HttpRequest) -> HttpResponse:
-    """How the service stands: node, accounts, escrows by state."""
-    by_state = dict(Escrow.objects.values_list("state").annotate(n=Count("pk")))
+    """How the service stands: the figures of the monitoring, node, accounts."""
     return render(
         request,
         "desk/operation.html",
         {
             "here": "operation",
             "node": latest_sighting(),
-            "checks": checks(),
             "cases": cases.cases(offset=0, limit=1).total,
             "room": room(settings.COORDINATOR.limits),
             "kept": maintenance.present(),
             "longest_reason": LONGEST_REASON,
             "groups": overview(settings.COORDINATOR.data_dir),
-            "states": [(wording.STATES[state], by_state.get(state.value, 0)) for state in State],
             "accounts": Account.objects.count(),
             "arbiters": Account.objects.filter(is_arbiter=True).order_by("name"),
             "admins": Account.objects.filter(is_staff=True).order_by("name"),
@@ -138,7 +134,12 @@ class Act(forms.Form):
 def recovery(request: HttpRequest) -> HttpResponse:
     """Every escrow that needs a person: recovery cases and disputes, the oldest first."""
     found = cases.cases(offset=0, limit=cases.PAGE)
-    context = {"here": "recovery", "cases": found.cases, "total": found.total, "form": Act()}
+    context = {
+        "here": "recovery",
+        "cases": [_case(case) for case in found.cases],
+        "last_stage": int(Stage.RECOVERY),
+        "form": Act(),
+    }
     return render(request, "desk/recovery.html", context)
 
 
@@ -172,6 +173,21 @@ def act(request: HttpRequest, escrow_id: str) -> HttpResponse:
     finally:
         own.close()
     return redirect("recovery")
+
+
+def _case(case: cases.Case) -> dict[str, object]:
+    """A case in words; what the parts of an act came to stays as the guide for admins names it."""
+    return {
+        **case,
+        "state": wording.STATES[State(case["original_status"])],
+        "is_urgent": case["stage"] == Stage.RECOVERY,
+        "parties": [(wording.ROLES[Role(role)], name) for role, name in case["parties"].items()],
+        "waiting_on": [
+            (wording.ROLES[Role(one["role"])], wording.THEIR_TURN.get(one["what"], one["what"]))
+            for one in case["waiting_on"]
+        ],
+        "actions": [{**one, "name": wording.ACTS[str(one["action"])]} for one in case["actions"]],
+    }
 
 
 def _dispute(row: Escrow) -> dict[str, object]:

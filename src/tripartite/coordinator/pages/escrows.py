@@ -105,7 +105,7 @@ def show(request: HttpRequest, escrow_id: str) -> HttpResponse:
 def invitation(request: HttpRequest, escrow_id: str) -> HttpResponse:
     """What the other side opens: it leads to the agent, where terms are read and accepted."""
     sight = _sight(request, escrow_id)
-    if not sight.must_accept:
+    if sight.accepting is None:
         return redirect("escrow", escrow_id=escrow_id)
     paired = PairedIdentity.objects.filter(account=account_of(request)).exists()
     return render(request, "escrows/invitation.html", {"escrow": sight, "paired": paired})

@@ -22,13 +22,14 @@ from tripartite.coordinator.escrows.storage import record_of
 from tripartite.coordinator.events.log import EventType
 from tripartite.coordinator.events.models import Event as LoggedEvent
 from tripartite.coordinator.pages import wording
+from tripartite.coordinator.pages.moves import Move, accepting, moves
 from tripartite.coordinator.pages.wording import Text
 from tripartite.coordinator.presence.models import AgentPresence
 from tripartite.coordinator.recovery.incidents import next_alarm
 from tripartite.coordinator.relay.models import Message
 from tripartite.coordinator.watch.models import PayoutSighting
 from tripartite.domain.deposits import shortfall
-from tripartite.domain.lifecycle import CLOSED, PAYOUT_STATES, Event, State, Teller, is_open, verbs
+from tripartite.domain.lifecycle import CLOSED, PAYOUT_STATES, Event, State, Teller, is_open
 from tripartite.domain.money import format_xmr
 from tripartite.domain.parties import Role
 from tripartite.protocol.next_step import waiting_on
@@ -71,12 +72,23 @@ class PartyShown:
 
 
 @dataclass(frozen=True, slots=True)
-class Deposit:
-    """What has arrived, by the word of each wallet that reports. XMR as text."""
+class Payment:
+    """How a reader who has to pay in can do it: a link for a wallet, and the same as a QR code."""
 
-    address: str | None
     uri: str
     qr: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """What has arrived, by the word of each wallet that reports. XMR as text.
+
+    ``payment`` is shown to who pays, while money is missing and awaited.
+    """
+
+    address: str
+    payment: Payment | None
+    is_awaited: bool
     due: str
     missing: str | None
     surplus: str | None
@@ -109,8 +121,9 @@ class Sight:
     steps: tuple[tuple[str, str], ...]
     parties: tuple[PartyShown, ...]
     deposit: Deposit | None
-    moves: tuple[tuple[str, Text], ...]
-    must_accept: bool
+    accepting: Move | None
+    moves: tuple[Move, ...]
+    may_invite: bool
     offers: tuple[tuple[Text, str, str], ...]
     disputed_by: Text | None
     disputed_at: datetime | None
@@ -145,6 +158,7 @@ def look(account: Account, escrow_id: str, *, required: int) -> Sight:
     }
     role = next(role for role, one in people.items() if one.account_id == account.pk)
     offers = record.offers.items()
+    to_accept = accepting(record, role)
     amount = record.agreement.terms.amount
     return Sight(
         escrow_id=row.escrow_id,
@@ -158,9 +172,11 @@ def look(account: Account, escrow_id: str, *, required: int) -> Sight:
         due=alarm_of(row, record.state),
         steps=_steps(record.state),
         parties=_parties(row.escrow_id, people, role),
-        deposit=_deposit(record),
-        moves=tuple((verb, wording.VERBS[verb]) for verb in _open(record, role)),
-        must_accept=role not in record.details and record.state not in CLOSED,
+        deposit=_deposit(record, role),
+        accepting=to_accept,
+        moves=moves(record, role),
+        may_invite=to_accept is None
+        and is_open(record.state, Event.TERMS_SIGNED, by=Teller.ALL_THREE),
         offers=tuple(
             (
                 wording.ROLES[by],
@@ -213,12 +229,6 @@ def _steps(state: State) -> tuple[tuple[str, str], ...]:
     return tuple((_(name), mark) for (name, _states), mark in zip(_PATH, marks, strict=False))
 
 
-def _open(record: Record, role: Role) -> tuple[str, ...]:
-    """What this party can decide on its agent now; ``agree`` only where somebody else offers."""
-    offered = any(by is not role for by in record.offers)
-    return tuple(one for one in verbs(record.state, role) if one != "agree" or offered)
-
-
 def _parties(
     escrow_id: str, people: Mapping[Role, Participant], own: Role
 ) -> tuple[PartyShown, ...]:
@@ -246,19 +256,19 @@ def _parties(
     )
 
 
-def _deposit(record: Record) -> Deposit | None:
+def _deposit(record: Record, role: Role) -> Deposit | None:
     """Only once all three have attested the same address."""
     terms = record.agreement.terms
     if record.address is None:
         return None
     missing, surplus = shortfall(record.reports, terms.amount_due)
     # Paying makes sense only while the deposit is waited for.
-    wanted = missing and is_open(record.state, Event.DEPOSIT_CONFIRMED, by=Teller.WALLETS)
-    uri = f"monero:{record.address}?tx_amount={format_xmr(missing)}" if wanted else ""
+    awaited = missing > 0 and is_open(record.state, Event.DEPOSIT_CONFIRMED, by=Teller.WALLETS)
+    uri = f"monero:{record.address}?tx_amount={format_xmr(missing)}"
     return Deposit(
         address=record.address,
-        uri=uri,
-        qr=_qr(uri) if uri else "",
+        payment=Payment(uri, _qr(uri)) if awaited and role is Role.BUYER else None,
+        is_awaited=awaited,
         due=format_xmr(terms.amount_due),
         missing=format_xmr(missing) if missing else None,
         surplus=format_xmr(surplus) if surplus else None,

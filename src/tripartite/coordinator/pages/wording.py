@@ -8,48 +8,15 @@ from typing import Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from tripartite.domain import naming
 from tripartite.domain.lifecycle import State
 from tripartite.domain.parties import Role
 
 Text = str | Promise
 
-ROLES: Final[Mapping[Role, Text]] = {
-    Role.BUYER: _("buyer"),
-    Role.VENDOR: _("vendor"),
-    Role.ARBITER: _("arbiter"),
-}
-
-STATES: Final[Mapping[State, Text]] = {
-    State.CREATED: _("proposed"),
-    State.ACCEPTED: _("accepted"),
-    State.KEYING: _("making the wallet"),
-    State.AWAITING_DEPOSIT: _("waiting for the deposit"),
-    State.FUNDED: _("funded"),
-    State.RELEASING: _("being released"),
-    State.REFUNDING: _("being refunded"),
-    State.SETTLING: _("being settled"),
-    State.DISPUTED: _("in dispute"),
-    State.COMPLETED: _("completed"),
-    State.REFUNDED: _("refunded"),
-    State.SETTLED: _("settled"),
-    State.CANCELLED: _("called off"),
-}
-
-MEANINGS: Final[Mapping[State, Text]] = {
-    State.CREATED: _("Terms are proposed; not everybody has signed them yet."),
-    State.ACCEPTED: _("All three have signed the same terms."),
-    State.KEYING: _("The three agents are making the 2-of-3 wallet."),
-    State.AWAITING_DEPOSIT: _("All three attested the deposit address; the deposit is missing."),
-    State.FUNDED: _("The deposit is there and confirmed; goods can go out."),
-    State.RELEASING: _("The money is on its way to the vendor."),
-    State.REFUNDING: _("The money is on its way back to the buyer."),
-    State.SETTLING: _("An agreed or ruled split is being paid out."),
-    State.DISPUTED: _("Buyer and vendor disagree; the arbiter will rule."),
-    State.COMPLETED: _("The vendor was paid; the transaction is final."),
-    State.REFUNDED: _("The buyer was paid back; the transaction is final."),
-    State.SETTLED: _("The split was paid out; the transaction is final."),
-    State.CANCELLED: _("Called off before any money arrived."),
-}
+ROLES: Final[Mapping[Role, Text]] = {role: _(role.value) for role in Role}
+STATES: Final[Mapping[State, Text]] = {state: _(name) for state, name in naming.STATES.items()}
+MEANINGS: Final[Mapping[State, Text]] = {state: _(state.meaning) for state in State}
 
 NEXT: Final[Mapping[State, Text]] = {
     State.CREATED: _("When all three have signed, their agents make the wallet."),
@@ -119,15 +86,7 @@ KINDS: Final[Mapping[str, Text]] = {
 }
 
 # What a party can do on its own agent, by the verb of ``domain.lifecycle``.
-VERBS: Final[Mapping[str, Text]] = {
-    "release": _("Release to the vendor"),
-    "refund": _("Give the money back"),
-    "settle": _("Offer a split"),
-    "agree": _("Agree to the split on offer"),
-    "dispute": _("Open a dispute"),
-    "rule": _("Rule"),
-    "cancel": _("Call it off"),
-}
+VERBS: Final[Mapping[str, Text]] = {verb: _(name) for verb, name in naming.DECISIONS.items()}
 
 # What an admin can do about a case, by ``recovery.actions.Kind``.
 ACTS: Final[Mapping[str, Text]] = {

@@ -14,9 +14,9 @@ from tripartite.coordinator.presence.models import AgentPresence
 from tripartite.coordinator.storing import now, rfc3339, write_transaction
 from tripartite.coordinator.work.queue import Lease, fenced, wake
 from tripartite.coordinator.work.runner import Again, Handler
-from tripartite.domain.lifecycle import CLOSED, State
+from tripartite.domain.lifecycle import CLOSED
 from tripartite.domain.parties import Role
-from tripartite.protocol.next_step import waiting_on
+from tripartite.protocol.next_step import ARBITER_RESTS, waiting_on
 
 PRESENCE: Final = "presence:"
 
@@ -82,15 +82,11 @@ def _gone(account_id: int, *, since: datetime) -> list[NewEvent]:
 
 
 def _waiting_for(account_id: int) -> Iterable[tuple[str, Role]]:
-    closed = [state.value for state in CLOSED]
+    closed, resting = ([state.value for state in some] for some in (CLOSED, ARBITER_RESTS))
     rows = (
         Participant.objects.filter(account_id=account_id)
         .exclude(escrow__state__in=closed)
-        # An arbiter has thousands of escrows in which nothing is asked of it.
-        .exclude(
-            role=Role.ARBITER.value,
-            escrow__state__in=(State.AWAITING_DEPOSIT.value, State.FUNDED.value),
-        )
+        .exclude(role=Role.ARBITER.value, escrow__state__in=resting)
         .select_related("escrow")
         .order_by("escrow__created_at")[:_MOST_TOLD]
     )

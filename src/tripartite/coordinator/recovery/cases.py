@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Final
+from typing import Final, TypedDict
 
 from tripartite.coordinator.escrows.models import Escrow, Participant
 from tripartite.coordinator.escrows.storage import record_of
@@ -21,11 +21,35 @@ from tripartite.protocol.next_step import waiting_on
 PAGE: Final = 100
 
 
+class Waiting(TypedDict):
+    """Somebody who has to act."""
+
+    role: str
+    what: str
+
+
+class Case(TypedDict):
+    """One escrow that needs a person, as the API tells of it."""
+
+    escrow_id: str
+    status: str
+    original_status: str
+    stage: int
+    hours_stuck: int
+    stuck_since: datetime
+    quiet_until: datetime | None
+    amount: str
+    parties: Mapping[str, str]
+    waiting_on: Sequence[Waiting]
+    panels: Sequence[Mapping[str, object]]
+    actions: Sequence[Mapping[str, object]]
+
+
 @dataclass(frozen=True, slots=True)
 class Cases:
     """One page, and how many there are in all."""
 
-    cases: Sequence[Mapping[str, object]]
+    cases: Sequence[Case]
     total: int
 
 
@@ -40,7 +64,7 @@ def cases(*, offset: int, limit: int) -> Cases:
     return Cases([_case(escrow_id, since[escrow_id]) for escrow_id in shown], len(since))
 
 
-def _case(escrow_id: str, since: datetime) -> Mapping[str, object]:
+def _case(escrow_id: str, since: datetime) -> Case:
     row = Escrow.objects.get(pk=escrow_id)
     record = record_of(row.escrow_id, row.version, row.snapshot)
     incident = Incident.objects.filter(escrow_id=escrow_id, cleared_at=None).first()

@@ -29,12 +29,10 @@ def described(*, limit: int) -> Iterator[str]:
     found = listing.cases(offset=0, limit=limit)
     yield f"{found.total} {'case' if found.total == 1 else 'cases'}"
     for case in found.cases:
-        waits = cast("list[Mapping[str, str]]", case["waiting_on"])
-        parties = cast("Mapping[str, str]", case["parties"])
         yield ""
         yield f"{case['escrow_id']}  {case['status']}, stuck for {case['hours_stuck']} h"
-        yield "  parties: " + ", ".join(f"{role} {name}" for role, name in parties.items())
-        names = (f"{one['role']} ({one['what']})" for one in waits)
+        yield "  parties: " + ", ".join(f"{role} {name}" for role, name in case["parties"].items())
+        names = (f"{one['role']} ({one['what']})" for one in case["waiting_on"])
         yield "  waits for: " + (", ".join(names) or "the network")
         if case["quiet_until"] is not None:
             yield f"  quiet until {case['quiet_until']}"

@@ -201,11 +201,12 @@ def require_attached(account_id: int) -> None:
 class Patience:
     """How long requests wait for an attach process, and how many at once.
 
-    Each waiting request holds a thread; the others must stay free for everybody else.
+    Each waiting request holds a thread; half of them, rounded up, stay free for everybody else. So
+    where there is only one thread, nobody waits.
     """
 
     def __init__(self, *, threads: int, seconds: float) -> None:
-        self._places = threading.BoundedSemaphore(max(1, threads // 2))
+        self._places = threading.BoundedSemaphore(threads // 2)
         self._seconds = seconds
 
     def wait(self, look: Callable[[], T | None]) -> T:

@@ -1,0 +1,77 @@
+"""What a reader can decide now, and how: by a page of their own agent, or by a command.
+
+Nothing is decided on the coordinator's pages themselves: they lead to the agent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from django.utils.translation import gettext_lazy as _
+
+from tripartite.coordinator.pages import wording
+from tripartite.coordinator.pages.wording import Text
+from tripartite.domain.parties import Role
+from tripartite.protocol.next_step import asked_of, must_accept, open_verbs
+from tripartite.protocol.record import Record
+
+_SHORT_ID: Final = 12
+"""An id's first characters: what the command line takes for the whole."""
+
+_ARGUMENTS: Final[Mapping[str, str]] = {
+    "settle": " --vendor-share …",
+    "dispute": " --reason …",
+    "rule": " --vendor-percent …",
+}
+_WHERE_PAID: Final[Mapping[Role, str]] = {
+    Role.BUYER: " --refund-address …",
+    Role.VENDOR: " --payout-address …",
+    Role.ARBITER: " --payout-address …",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One thing to decide. ``is_asked``: the escrow wants it of this reader, so it stands out.
+
+    ``path`` leads to it on the agent's page.
+    """
+
+    label: Text
+    path: str
+    command: str
+    is_asked: bool
+
+
+def moves(record: Record, role: Role) -> tuple[Move, ...]:
+    """Everything but accepting the terms, in the lifecycle's order."""
+    escrow_id = record.agreement.terms.escrow_id
+    asked = asked_of(record, role)
+    return tuple(
+        Move(
+            label=wording.VERBS[verb],
+            path=f"/escrow/{escrow_id}/{verb}",
+            command=_command(verb, escrow_id, _ARGUMENTS.get(verb, "")),
+            is_asked=verb in asked,
+        )
+        for verb in open_verbs(record, role)
+    )
+
+
+def accepting(record: Record, role: Role) -> Move | None:
+    """Where to read and accept the terms; None once this reader has, or when it is over."""
+    if not must_accept(record, role):
+        return None
+    escrow_id = record.agreement.terms.escrow_id
+    return Move(
+        label=_("Read and decide on your agent"),
+        path=f"/escrow/{escrow_id}",
+        command=_command("accept", escrow_id, _WHERE_PAID[role]),
+        is_asked=True,
+    )
+
+
+def _command(verb: str, escrow_id: str, arguments: str) -> str:
+    return f"tripartite agent {verb} {escrow_id[:_SHORT_ID]}{arguments}"

@@ -1,0 +1,82 @@
+"""What an escrow's page offers to each reader, and that the commands it shows exist."""
+
+from __future__ import annotations
+
+import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from tests.unit.protocol.trade import ESCROW_ID, Trade
+from tripartite.cli.agent import app
+from tripartite.coordinator.pages.moves import Move, accepting, moves
+from tripartite.domain.parties import Role
+from tripartite.protocol.envelope import Kind
+from tripartite.protocol.record import Record
+
+BUYER, VENDOR, ARBITER = Role
+
+
+@pytest.fixture(scope="module")
+def records() -> dict[str, Record]:
+    """One escrow: proposed, funded, with a split on offer, in dispute."""
+    trade, found = Trade(), {}
+    trade.propose()
+    found["proposed"] = trade.now
+    for role in (VENDOR, ARBITER):
+        trade.accept(role)
+    for role in Role:
+        trade.say(role, Kind.SIGN_TERMS)
+    trade.key()
+    trade.fund()
+    found["funded"] = trade.now
+    trade.say(BUYER, Kind.SETTLEMENT_OFFER, {"vendor_share": "1"})
+    found["offered"] = trade.now
+    trade.dispute(BUYER)
+    found["disputed"] = trade.now
+    return found
+
+
+def loud(shown: tuple[Move, ...]) -> list[str]:
+    return [one.path.rpartition("/")[2] for one in shown if one.is_asked]
+
+
+def test_what_the_escrow_wants_of_the_reader_stands_out(records: dict[str, Record]) -> None:
+    assert loud(moves(records["funded"], BUYER)) == ["release"]
+    assert loud(moves(records["funded"], VENDOR)) == []
+    assert loud(moves(records["offered"], VENDOR)) == ["agree"]
+    assert loud(moves(records["disputed"], BUYER)) == []
+    assert loud(moves(records["disputed"], ARBITER)) == ["rule"]
+
+
+def test_whoever_must_accept_is_led_to_the_terms_and_may_only_call_it_off(
+    records: dict[str, Record],
+) -> None:
+    assert accepting(records["proposed"], BUYER) is None
+    vendor = accepting(records["proposed"], VENDOR)
+    assert vendor is not None
+    assert vendor.path == f"/escrow/{ESCROW_ID}"
+    assert vendor.command == f"tripartite agent accept {ESCROW_ID[:12]} --payout-address …"
+    assert [one.path for one in moves(records["proposed"], VENDOR)] == [
+        f"/escrow/{ESCROW_ID}/cancel"
+    ]
+    assert not any(accepting(records["funded"], role) for role in Role)
+
+
+def test_every_command_shown_is_one_that_can_be_typed(records: dict[str, Record]) -> None:
+    agent = get_command(app)
+    assert isinstance(agent, TyperGroup)
+    shown = {
+        one.command
+        for record in records.values()
+        for role in Role
+        for one in (*moves(record, role), accepting(record, role))
+        if one is not None
+    }
+
+    for command in shown:
+        _, _, verb, _, *options = command.replace("…", "").split()
+        known = {name for one in agent.commands[verb].params for name in one.opts}
+        assert set(options) <= known
+    assert {command.split()[2] for command in shown} == {
+        *("accept", "cancel", "release", "refund", "settle", "agree", "dispute", "rule")
+    }
