@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "attach": "tripartite.cli.attach",
     "settle": "tripartite.cli.settle",
     "demo": "tripartite.cli.demo",
+    "validate": "tripartite.cli.validate",
 }
 """Plain commands. The module has ``app`` with the one command in it."""
 
