@@ -25,7 +25,7 @@ from tripartite.domain.parties import Network, Role
 from tripartite.domain.settlement import Recipient
 from tripartite.monero.connection import Login
 from tripartite.monero.errors import NothingUnlocked
-from tripartite.monero.monerod import Monerod
+from tripartite.monero.monerod import Monerod, NodeInfo
 
 _WALLET_WAVE: Final = 1
 _PAY_AGAIN_SECONDS: Final = 30.0
@@ -89,9 +89,7 @@ class PublicGround:
             raise DirectoryInUse(f"{directory} isn't empty; choose another one.")
         node = PublicNode(node_url)
         with Monerod(node_url) as client:
-            network = client.get_info().network
-        if network is Network.MAINNET:
-            raise RealMoneyRefused("Name a node on stagenet: this one is on mainnet.")
+            network = worthless_network(client.get_info())
         children = Children()
         started = False
         try:
@@ -169,3 +167,10 @@ class PublicGround:
     def stop(self) -> None:
         """End what is ours; the directory stays, as its wallets may hold money."""
         self._children.stop()
+
+
+def worthless_network(info: NodeInfo) -> Network:
+    """The network a node says it is on. Raises RealMoneyRefused."""
+    if info.network is Network.MAINNET:
+        raise RealMoneyRefused("Name a node on stagenet: this one is on mainnet.")
+    return info.network

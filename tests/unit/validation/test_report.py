@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from dataclasses import replace
@@ -90,7 +91,7 @@ def test_the_scale_has_a_few_round_numbers() -> None:
 
 
 def test_the_terminal_shows_the_verdict_last() -> None:
-    console = Console(record=True, width=120, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123 — only recorded
+    console = Console(record=True, width=120, file=io.StringIO())
     console.print(as_tables(BAD))
     text = console.export_text()
 
