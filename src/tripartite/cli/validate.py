@@ -95,6 +95,10 @@ def validate_(
     """
     if (node is None) != (payer_rpc is None):
         raise typer.BadParameter("Give --node and --payer-rpc together.")
+    for file in filter(None, (json_file, html_file)):
+        # Now, not after half an hour.
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
     console = Console(width=None if Console().is_terminal else 160)
     plan = Plan(
         transactions=transactions,
