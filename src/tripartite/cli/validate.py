@@ -86,7 +86,7 @@ def validate_(
     on two cores.
 
     On stagenet, blocks take two minutes each, so a hundred escrows take most of a day; your wallet
-    needs about 0.2 XMR (stagenet) for each of them, best in many outputs, and gets back all but fees.
+    needs about 0.3 XMR (stagenet) for each of them, best in many outputs, and gets back all but fees.
 
     Example: tripartite validate --transactions 100 --html report.html
 

@@ -27,9 +27,9 @@ from tripartite.domain.settlement import (
     ruling,
 )
 
-LEAST_AMOUNT: Final = ATOMIC // 20
-MOST_AMOUNT: Final = 3 * ATOMIC // 10
-ALLOWANCE: Final = ATOMIC // 100
+LEAST_AMOUNT: Final = ATOMIC // 10
+MOST_AMOUNT: Final = 2 * ATOMIC // 5
+ALLOWANCE: Final = 3 * ATOMIC // 100
 """Paid in on top where the buyer bears the network fee."""
 
 
