@@ -17,6 +17,7 @@ from tripartite.domain.parties import Network
 from tripartite.domain.settlement import Recipient
 from tripartite.validation import trials
 from tripartite.validation.figures import (
+    MIX,
     Course,
     Findings,
     Income,
@@ -101,7 +102,7 @@ def _mix(floor: Floor, plan: Plan) -> list[Course]:
     counter = itertools.count(1)
 
     def one(order: Order) -> Course:
-        course = carry_out(floor, order, "escrow")
+        course = carry_out(floor, order, MIX)
         wrong = course_wrongs(course, {})
         ended = "nowhere" if course.state is None else course.state.value
         floor.say(

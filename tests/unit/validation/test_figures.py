@@ -130,3 +130,12 @@ def test_a_payout_said_twice_is_counted_once() -> None:
     course = ended(txids=("payout 1", "payout 1"))
 
     assert count_money([course], income_of([course])).difference == 0
+
+
+def test_a_trial_in_which_somebody_is_away_does_not_spoil_the_figures() -> None:
+    slow = replace(ended(phases={"sign the payout": 90.0}), part="stuck release and recovery")
+    quick = ended(number=2, phases={"sign the payout": 2.0})
+
+    (phase,) = findings([slow, quick]).phases
+
+    assert (phase.count, phase.longest) == (1, 2.0)
