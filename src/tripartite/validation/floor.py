@@ -6,6 +6,7 @@ looked at through their journals, as ``tripartite agent status`` does, one escro
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections import defaultdict
@@ -16,9 +17,10 @@ from typing import ClassVar, Final, Self, TypeVar
 
 from tripartite.agent.home import look_into
 from tripartite.agent.journal import Journal, StoredCase
+from tripartite.agent.wallet_book import WalletBook
 from tripartite.devnet.api import Api, CoordinatorRefused
 from tripartite.devnet.ground import Ground
-from tripartite.devnet.waiting import Fact, until
+from tripartite.devnet.waiting import Fact, FactNeverCame, until
 from tripartite.domain.errors import Unavailable
 from tripartite.domain.lifecycle import State
 from tripartite.domain.parties import Role
@@ -53,6 +55,7 @@ class Floor:
         self._journals: Mapping[Role, Journal] = {}
         self._api: Api | None = None
         self._over = threading.Event()
+        self._gate = threading.Lock()
         self._lock = threading.Lock()
         self._follower = threading.Thread(target=self._follow, name="follower", daemon=True)
 
@@ -108,6 +111,21 @@ class Floor:
             return fact()
 
         until(told, seconds=patience or self._patience, what=what, poll_seconds=_POLL_SECONDS)
+
+    def wallets_ready(self) -> int:
+        """How many wallets each agent has made ahead, at the least."""
+        return min(
+            len(WalletBook(journal, run_id="").prepared()) for journal in self._journals.values()
+        )
+
+    def wait_for_wallets(self, count: int, *, seconds: float) -> None:
+        """Return when each agent has so many wallets made ahead, or after so many seconds.
+
+        As in life, where escrows don't come faster than agents find time in between. A wallet that
+        is only made when it is needed costs three times the work.
+        """
+        with self._gate, contextlib.suppress(FactNeverCame):
+            self.until(lambda: self.wallets_ready() >= count, "wallets", patience=seconds)
 
     def side_by_side(
         self, work: Callable[[_Item], _Result], items: Iterable[_Item], *, at_once: int

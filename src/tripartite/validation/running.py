@@ -34,6 +34,10 @@ from tripartite.validation.trading import carry_out
 PATIENCE: Final = {Network.REGTEST: 600.0}
 PATIENCE_ELSEWHERE: Final = 4 * 3_600.0
 
+_FIRST_SECONDS: Final = 300.0
+"""The agents may take so long until each has a wallet for everyone who begins at once."""
+_NEXT_SECONDS: Final = 10.0
+"""Whoever comes later waits at most so long for one."""
 _INCOME_TRIES: Final = 3
 
 
@@ -100,8 +104,11 @@ def validate(ground: Ground, plan: Plan, say: Say) -> Findings:
 def _mix(floor: Floor, plan: Plan) -> list[Course]:
     """All orders, so many at once; a thread is done with one before it begins the next."""
     counter = itertools.count(1)
+    floor.say("the agents make wallets ahead")
+    floor.wait_for_wallets(min(plan.at_once, plan.transactions), seconds=_FIRST_SECONDS)
 
     def one(order: Order) -> Course:
+        floor.wait_for_wallets(1, seconds=_NEXT_SECONDS)
         course = carry_out(floor, order, MIX)
         wrong = course_wrongs(course, {})
         ended = "nowhere" if course.state is None else course.state.value
