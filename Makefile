@@ -3,14 +3,14 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup check test demo docs bench attached faults fuzz lies lock
+.PHONY: help setup check test demo validate docs bench load attached faults fuzz lies lock
 
 BIN := .venv/bin
 # Directories that hold Python now; one that doesn't exist yet is no error.
 PYTHON_TREES := $(wildcard src tests scripts benchmarks)
 
 help: ## list these verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install everything the other verbs need (they call it themselves)
 	@scripts/setup
@@ -30,6 +30,9 @@ test: setup ## all tests, on two cores, the cheap ones first; writes build/lies.
 demo: setup ## one escrow on a regtest network; ARGS=--keep leaves one to click through
 	$(BIN)/tripartite demo $(ARGS)
 
+validate: setup ## the check before a launch (half an hour); ARGS="--transactions 10" for less
+	$(BIN)/tripartite validate --json build/validate.json --html build/validate.html $(ARGS)
+
 docs: setup ## write the generated pages in docs/ anew
 	$(BIN)/python scripts/generate_docs.py
 
@@ -38,6 +41,9 @@ bench: setup ## our figures beside those of the bare calls; writes a JSON each i
 	$(BIN)/python -m benchmarks.nodes
 	$(BIN)/python -m benchmarks.deadlines
 	$(BIN)/python -m benchmarks.scraping
+
+load: setup ## thousands of simulated agents connected, 100 escrows a minute; writes build/load.json
+	$(BIN)/python -m benchmarks.load $(ARGS)
 
 lies: setup ## only the lies of the threat model, told to real agents; writes build/lies.json
 	$(BIN)/python -m pytest tests/liars

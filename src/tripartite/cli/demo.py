@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Final
 
 import typer
@@ -20,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tripartite.cli.exits import Exit
+from tripartite.cli.interruptions import told_by_signals, undisturbed
 from tripartite.devnet.deals import Deal
 from tripartite.devnet.demonstration import SUBJECT, Audience, Outcome, perform
 from tripartite.devnet.network import Devnet
@@ -28,6 +27,7 @@ from tripartite.domain.money import format_xmr, parse_xmr
 from tripartite.domain.parties import Role
 
 _BLOCK_EVERY_SECONDS: Final = 5.0
+
 app = typer.Typer(pretty_exceptions_enable=False)
 
 
@@ -64,7 +64,7 @@ def demo(
     place = directory or Path(tempfile.mkdtemp(prefix="tripartite-demo-"))
     code = Exit.REFUSED
     try:
-        with _told_by_signals():
+        with told_by_signals():
             if _run(console, piconero, place=place, keep=keep, as_json=as_json):
                 code = Exit.DONE
     except TripartiteError as error:
@@ -103,7 +103,7 @@ def _run(console: Console, amount: int, *, place: Path, keep: bool, as_json: boo
             if keep:
                 _stay(console, devnet)
         finally:
-            with _undisturbed():
+            with undisturbed():
                 devnet.stop()
     return not wrong
 
@@ -266,38 +266,3 @@ def _stay(console: Console, devnet: Devnet) -> None:
             devnet.chain.mine()
     except KeyboardInterrupt:
         console.print("Ending everything.")
-
-
-_Handler = Callable[[int, FrameType | None], object]
-
-
-@contextmanager
-def _told_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP be answered as Ctrl-C is: by an orderly end."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {
-        number: signal.signal(number, interrupt)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """While everything is being ended, a second Ctrl-C must not leave half of it."""
-    before = {
-        number: signal.signal(number, signal.SIG_IGN)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "backup": "tripartite.cli.backup",
     "restore": "tripartite.cli.restore",
     "upgrade": "tripartite.cli.upgrade",
+    "validate": "tripartite.cli.validate",
 }
 """Plain commands. The module has ``app`` with the one command in it."""
 

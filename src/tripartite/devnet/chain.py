@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import httpx2
 
@@ -16,6 +16,14 @@ from tripartite.monero.monerod import KnownTransaction
 from tripartite.monero.processes import MonerodProcess
 
 _POLL_SECONDS: Final = 0.05
+
+
+class Reached(Protocol):
+    """A node, whoever runs it."""
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
 
 
 class Chain:
@@ -112,15 +120,8 @@ class Chain:
         return found[0] if found else None
 
     def fee(self, txid: str) -> int:
-        """What a transaction paid the miner, in piconero, read from the transaction itself.
-
-        Raises FactNeverCame when the node doesn't know it.
-        """
-        body = {"txs_hashes": [txid], "decode_as_json": True}
-        answer = httpx2.post(f"{self.url}/get_transactions", json=body, trust_env=False).json()
-        if not answer.get("txs"):
-            raise FactNeverCame(f"The node doesn't know transaction {txid}.")
-        return int(json.loads(answer["txs"][0]["as_json"])["rct_signatures"]["txnFee"])
+        """What a transaction paid the miner, as ``fee_of``."""
+        return fee_of(self.url, txid)
 
     def kill(self) -> None:
         """End the node at once, in the middle of whatever it does."""
@@ -137,3 +138,15 @@ class Chain:
         """End the node in order."""
         self._client.close()
         self.process.stop()
+
+
+def fee_of(node_url: str, txid: str) -> int:
+    """What a transaction paid the miner, in piconero, read from the transaction itself.
+
+    Raises FactNeverCame when the node doesn't know it.
+    """
+    body = {"txs_hashes": [txid], "decode_as_json": True}
+    answer = httpx2.post(f"{node_url}/get_transactions", json=body, trust_env=False).json()
+    if not answer.get("txs"):
+        raise FactNeverCame(f"The node doesn't know transaction {txid}.")
+    return int(json.loads(answer["txs"][0]["as_json"])["rct_signatures"]["txnFee"])

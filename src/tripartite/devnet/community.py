@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from tripartite.devnet.chain import Chain
+from tripartite.devnet.chain import Reached
 from tripartite.devnet.children import Children
 from tripartite.devnet.coordinator_process import CoordinatorProcess
-from tripartite.devnet.party import Party
-from tripartite.domain.parties import Role
+from tripartite.devnet.party import USUAL_PACE, Party
+from tripartite.domain.parties import Network, Role
 from tripartite.domain.secrets import Secret
 
 COORDINATOR_WAVE: Final = 1
@@ -33,22 +33,26 @@ class Community:
         children: Children,
         directory: Path,
         *,
-        chain: Chain,
+        chain: Reached,
         addresses: Callable[[Role], str],
         database_url: str | None = None,
         public_name: str = "127.0.0.1",
         proxies: Mapping[Role, str] | None = None,
+        network: Network = Network.REGTEST,
+        pace: Sequence[str] = USUAL_PACE,
     ) -> Community:
         """Start them; returns when all agents are paired and ready.
 
         ``addresses`` tells where each wants to be paid: asked for last, as making wallets takes its
-        time. ``proxies`` are SOCKS5 proxies (``socks5h://host:port``) for some of the agents.
+        time. ``proxies`` are SOCKS5 proxies (``socks5h://host:port``) for some of the agents, ``pace``
+        words of ``agent run`` for each.
         """
         coordinator = CoordinatorProcess(
             directory / "coordinator",
             node_url=chain.url,
             database_url=database_url,
             public_name=public_name,
+            network=network,
         )
         coordinator.start()
         # Kept once it runs: if everything is being ended meanwhile, this ends it.
@@ -61,6 +65,8 @@ class Community:
                 coordinator=coordinator,
                 node_url=chain.url,
                 proxy=(proxies or {}).get(role),
+                network=network,
+                pace=pace,
             )
             party.join(Secret(secrets.token_urlsafe(16)))
             party.start()

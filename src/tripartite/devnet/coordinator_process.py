@@ -35,6 +35,7 @@ class CoordinatorProcess:
         node_url: str,
         database_url: str | None = None,
         public_name: str = "127.0.0.1",
+        network: Network = Network.REGTEST,
     ) -> None:
         """Nothing is started yet.
 
@@ -44,7 +45,10 @@ class CoordinatorProcess:
         self.directory = directory
         self.entry: Sequence[str] = programs.OWN
         """How it is started; tests put another program in its place."""
+        self.overruled: Mapping[str, str] = {}
+        """Environment variables that overrule the usual ones from the next start on."""
         self._node_url = node_url
+        self._network = network
         self._database_url = database_url
         self._public_name = public_name
         self._port = 0
@@ -116,7 +120,7 @@ class CoordinatorProcess:
         settings = {
             "TRIPARTITE_SETTINGS_FILE": "",  # not that of a coordinator installed here
             "TRIPARTITE_DATA_DIR": str(self.directory),
-            "TRIPARTITE_NETWORK": Network.REGTEST.value,
+            "TRIPARTITE_NETWORK": self._network.value,
             "TRIPARTITE_HOST": "127.0.0.1",
             "TRIPARTITE_PORT": str(self._port),
             "TRIPARTITE_METRICS_PORT": str(self._metrics_port),
@@ -129,7 +133,7 @@ class CoordinatorProcess:
         }
         if self._database_url is not None:
             settings["TRIPARTITE_DATABASE_URL"] = self._database_url
-        return settings
+        return {**settings, **self.overruled}
 
     def _start(self) -> None:
         daemon = programs.start(

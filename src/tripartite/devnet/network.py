@@ -5,7 +5,7 @@ Everything is below one directory, on free ports of the loopback address, and en
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -13,6 +13,7 @@ from tripartite.devnet import programs
 from tripartite.devnet.chain import Chain
 from tripartite.devnet.children import Children
 from tripartite.devnet.community import Community
+from tripartite.devnet.party import USUAL_PACE
 from tripartite.devnet.purses import FIRST_BLOCKS, Payer, Purses
 from tripartite.domain.errors import Refused
 from tripartite.domain.parties import Role
@@ -49,10 +50,10 @@ class Devnet:
         self._children = children
 
     @classmethod
-    def start(cls, directory: Path) -> Devnet:
+    def start(cls, directory: Path, *, pace: Sequence[str] = USUAL_PACE) -> Devnet:
         """Start all of it in ``directory``, which has to be new or empty.
 
-        Returns when the payer has money and the agents are paired. Whatever goes wrong, Ctrl-C
+        Returns when the payer has money and the agents are paired; ``pace`` is how these work. Whatever goes wrong, Ctrl-C
         included, nothing is left running. Raises DirectoryInUse, DaemonDied, DaemonNotReady,
         ProgramMissing, CommandFailed.
         """
@@ -62,7 +63,7 @@ class Devnet:
         children = Children()
         started = False
         try:
-            devnet = cls._start(directory, children)
+            devnet = cls._start(directory, children, pace)
             started = True
         finally:
             if not started:
@@ -70,7 +71,7 @@ class Devnet:
         return devnet
 
     @classmethod
-    def _start(cls, directory: Path, children: Children) -> Devnet:
+    def _start(cls, directory: Path, children: Children, pace: Sequence[str]) -> Devnet:
         chain = children.keep(Chain.start(directory / "monerod"), wave=_NODE_WAVE)
 
         def earn() -> Payer:
@@ -85,7 +86,11 @@ class Devnet:
         )
         payer = children.beside(earn)
         community = Community.start(
-            children, directory, chain=chain, addresses=lambda role: purses.result().address(role)
+            children,
+            directory,
+            chain=chain,
+            addresses=lambda role: purses.result().address(role),
+            pace=pace,
         )
         return cls(
             directory,

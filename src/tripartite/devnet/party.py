@@ -28,7 +28,7 @@ _PROPOSED: Final = re.compile(r"^escrow ([0-9a-f]{32})$", re.MULTILINE)
 _FINGERPRINT: Final = re.compile(r"^fingerprint (\S+)$", re.MULTILINE)
 
 # Blocks come in bursts here, and nobody wants to wait for the usual pauses between two looks.
-_PACE: Final = (
+USUAL_PACE: Final = (
     "--watch-seconds", "1", "--guard-seconds", "20", "--prepared", "1", "--wallets", "3",
     "--page-port", "0",
 )  # fmt: skip
@@ -58,8 +58,13 @@ class Party:
         coordinator: CoordinatorProcess,
         node_url: str,
         proxy: str | None = None,
+        network: Network = Network.REGTEST,
+        pace: Sequence[str] = USUAL_PACE,
     ) -> None:
-        """Nothing is started yet. ``proxy`` leads to the coordinator (``socks5h://host:port``)."""
+        """Nothing is started yet. ``proxy`` leads to the coordinator (``socks5h://host:port``).
+
+        ``pace`` are the words of ``agent run`` that say how many wallets, and how often it looks.
+        """
         self.role = role
         self.name = NAMES[role]
         self.directory = directory
@@ -73,6 +78,8 @@ class Party:
         """How its agent is started; tests put another program in its place."""
         self._coordinator = coordinator
         self._node_url = node_url
+        self._network = network
+        self._pace = tuple(pace)
         self._proxy = [] if proxy is None else ["--proxy", proxy]
         self._daemon: Supervised | None = None
         self._paused = False
@@ -101,7 +108,7 @@ class Party:
         token_file.touch(mode=0o600)
         token_file.write_text(self.token.reveal())
         made = self.run(
-            "init", "--network", Network.REGTEST.value, "--key-file", str(self.directory / "key")
+            "init", "--network", self._network.value, "--key-file", str(self.directory / "key")
         )
         self.fingerprint = _FINGERPRINT.findall(made)[0]
         self.run(
@@ -117,7 +124,7 @@ class Party:
         log = self.directory / "agent.log"
         seen = log.stat().st_size if log.exists() else 0
         daemon = programs.start(
-            "agent", "run", "--node", self._node_url, *_PACE,
+            "agent", "run", "--node", self._node_url, *self._pace,
             directory=self.directory, name="agent", settings=self.settings, entry=self.entry,
         )  # fmt: skip
         ready = False

@@ -1,0 +1,1 @@
+"""The check before a launch: many escrows with every ending, faults on purpose, and the money counted."""
