@@ -7,7 +7,9 @@ in ``OWN`` fails the first test, so a new reader can't be forgotten.
 from __future__ import annotations
 
 import ast
+import io
 import json
+import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, cast
 
 import httpx2
@@ -30,9 +33,14 @@ from tripartite.agent import archive, arguing, coordinator_client, event_stream,
 from tripartite.agent.offline import bundles, kit
 from tripartite.agent.page import forms, typed
 from tripartite.coordinator import configuration
+from tripartite.coordinator.doctor import neighbours
 from tripartite.coordinator.events import gateway
 from tripartite.coordinator.notify import addresses as notify_addresses
 from tripartite.coordinator.ops import http
+from tripartite.coordinator.ops.backup import archive as backup_archive
+from tripartite.coordinator.ops.backup import making
+from tripartite.coordinator.ops.metrics.facts import BACKUP_MARK
+from tripartite.coordinator.pages import listening
 from tripartite.coordinator.wallets import rpc_url
 from tripartite.domain import addresses, money
 from tripartite.domain.errors import TripartiteError
@@ -411,6 +419,27 @@ def open_archive(plain: bytes, place: Path) -> None:
     archive.read_archive(place, archive.Key(identity=Secret(str(AGE))))
 
 
+def backup_says(manifest: bytes) -> None:
+    """A backup whose manifest says anything: whoever knows a recipient can make one."""
+    with TemporaryDirectory() as place:
+        made, into = Path(place) / "backup.age", Path(place) / "into"
+        into.mkdir()
+        tar = io.BytesIO()
+        with tarfile.open(fileobj=tar, mode="w|") as writing:
+            entry = tarfile.TarInfo("manifest.json")
+            entry.size = len(manifest)
+            writing.addfile(entry, io.BytesIO(manifest))
+        made.write_bytes(pyrage.encrypt(tar.getvalue(), [AGE.to_public()]))
+        making.read_about(backup_archive.unpack(made, Secret(str(AGE)), into))
+
+
+def mark_says(text: bytes) -> None:
+    """The mark that backup programs of the operator's write, too."""
+    with TemporaryDirectory() as place:
+        (Path(place) / BACKUP_MARK).write_bytes(text)
+        making.last_proved(Path(place))
+
+
 def bodies_say(body: object) -> None:
     """Every reader of bodies, of a body that needn't be of its kind."""
     if not isinstance(body, dict):
@@ -461,6 +490,9 @@ SETTINGS = st.dictionaries(
     max_size=3,
 )
 ADDRESS = ADDRESSES[Role.BUYER]
+SAMPLES = {"data": {"result": [{"metric": {"instance": "a"}, "value": [1, "1"]}]}}
+WATCHERS = {"data": {"activeAlertmanagers": [{"url": "http://a"}]}}
+BACKUP = {"format": 1, "kind": backup_archive.KIND, "about": {"engine": "sqlite"}, "files": {}}
 
 DEEP = b"[" * 100_000
 
@@ -535,6 +567,24 @@ READERS: Mapping[str, Sequence[Reader]] = {
         text_reader("the address of a messenger", notify_addresses.read_messenger, "ntfys://a/b"),
         text_reader("an IP address", notify_addresses.is_public, "64:ff9b::7f00:1", "127.0.0.1",
                     "2002:7f00:1::", "fe80::1%lo"),
+    ],
+    "coordinator/doctor/neighbours.py": [
+        Reader("Prometheus's samples", neighbours.samples, encoded(written(bent(SAMPLES))),
+               fell=[DEEP]),
+        Reader("Prometheus's Alertmanagers", neighbours.counted, encoded(written(bent(WATCHERS))),
+               fell=[DEEP]),
+    ],
+    "coordinator/ops/backup/archive.py": [
+        Reader("a backup", backup_says, encoded(written(bent(BACKUP))) | st.binary(max_size=60),
+               fell=[DEEP]),
+    ],
+    "coordinator/ops/backup/making.py": [
+        Reader("the mark of a backup", mark_says, encoded(written(bent({"file": "a"}))),
+               fell=[DEEP, b"by hand"]),
+    ],
+    "coordinator/pages/listening.py": [
+        text_reader("an origin", lambda text: listening.is_ours(text, "a.example"),
+                    "https://a.example:8080"),
     ],
     "coordinator/ops/http.py": [
         Reader("the head of a request", lambda given: http.check_body(*given),
@@ -617,6 +667,7 @@ READERS: Mapping[str, Sequence[Reader]] = {
 _OWN_DISK = "what this very program stored"
 _OWN_TABLES = "rows that the coordinator wrote"
 _OWN_PIPE = "what our own process wrote into its pipe"
+_SETTINGS = "addresses that the settings' reader has judged"
 _DEVNET = "a network of our own, for tests and the demo"
 
 OWN: Mapping[str, str] = {
@@ -632,13 +683,16 @@ OWN: Mapping[str, str] = {
     "agent/page/server.py": "addresses of requests; tests/unit/agent/test_page.py sends odd ones",
     "coordinator/accounts/tokens.py": _OWN_TABLES,
     "coordinator/arbiters/api.py": _OWN_TABLES,
+    "coordinator/doctor/looking.py": _SETTINGS,
+    "coordinator/doctor/machine.py": _SETTINGS,
     "coordinator/escrows/storage.py": _OWN_TABLES,
     "coordinator/events/audit.py": "rows of the log; tests/contract/test_events.py alters them",
     "coordinator/events/following.py": _OWN_TABLES,
     "coordinator/events/log.py": _OWN_TABLES,
+    "coordinator/keyring.py": _OWN_DISK,
     "coordinator/notify/channels.py": _OWN_TABLES,
     "coordinator/notify/messenger.py": _OWN_PIPE,
-    "coordinator/notify/sealing.py": _OWN_TABLES,
+    "coordinator/notify/credentials.py": _OWN_TABLES,
     "coordinator/notify/sending.py": _OWN_TABLES,
     "coordinator/ops/idempotency.py": _OWN_TABLES,
     "coordinator/ops/metrics/durations.py": _OWN_TABLES,
@@ -648,11 +702,11 @@ OWN: Mapping[str, str] = {
     "coordinator/relay/api.py": "bodies of requests; tests/contract/test_fuzz.py sends odd ones",
     "coordinator/wallets/credentials.py": _OWN_TABLES,
     "coordinator/wallets/deciding.py": _OWN_TABLES,
-    "coordinator/wallets/keyring.py": _OWN_DISK,
     "devnet/api.py": _DEVNET,
     "devnet/chain.py": _DEVNET,
     "devnet/party.py": _DEVNET,
     "devnet/searching.py": _DEVNET,
+    "validation/story.py": _DEVNET,
     "monero/processes.py": "the node's address, which Channel has judged",
 }
 

@@ -100,6 +100,8 @@ def test_the_makefile_lists_the_verbs_it_promises() -> None:
         "faults",
         "fuzz",
         "lies",
+        "load",
+        "validate",
     }
 
 

@@ -24,6 +24,8 @@ from tripartite.monero.versions import Version, VersionUnreadable, parse_version
 _PATIENCE: Final = 5.0
 _LARGEST: Final = 1 << 20
 
+_OTHERWISE: Final = (ValueError, LookupError, TypeError, RecursionError)
+"""What reading an answer of another form, or of endless nesting, raises."""
 _NO_PROMETHEUS: Final = Unknown("it answers something else than Prometheus does")
 
 JOB: Final = "tripartite"
@@ -99,9 +101,14 @@ def _alertmanagers(prometheus: str) -> int | Unknown:
     answer = _get(f"{prometheus.rstrip('/')}/api/v1/alertmanagers")
     if isinstance(answer, Unknown):
         return answer
+    return counted(answer)
+
+
+def counted(answer: bytes) -> int | Unknown:
+    """How many Alertmanagers a Prometheus says that it uses."""
     try:
         return len(json.loads(answer)["data"]["activeAlertmanagers"])
-    except (ValueError, KeyError, TypeError):
+    except _OTHERWISE:
         return _NO_PROMETHEUS
 
 
@@ -110,17 +117,23 @@ def _query(prometheus: str, query: str) -> list[tuple[dict[str, str], float]] | 
     answer = _get(f"{prometheus.rstrip('/')}/api/v1/query?{urlencode({'query': query})}")
     if isinstance(answer, Unknown):
         return answer
+    return samples(answer)
+
+
+def samples(answer: bytes) -> list[tuple[dict[str, str], float]] | Unknown:
+    """Labels and value of each sample in what a Prometheus answers to a query."""
     try:
         rows = json.loads(answer)["data"]["result"]
         return [(dict(row["metric"]), float(row["value"][1])) for row in rows]
-    except (ValueError, KeyError, TypeError, IndexError):
+    except _OTHERWISE:
         return _NO_PROMETHEUS
 
 
 def _get(url: str) -> bytes | Unknown:
-    parts = urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     try:
+        parts = urlsplit(url)
+        secure = parts.scheme == "https"
+        kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
         line = kind(parts.hostname or "", parts.port, timeout=_PATIENCE)
         try:
             line.request("GET", f"{parts.path}?{parts.query}" if parts.query else parts.path)

@@ -34,7 +34,7 @@ def page(cookies: str, origin: str, host: str) -> Listener:
     """A page of ours: it hears of its reader's own escrows, from now on."""
 
     def who() -> Reader:
-        if not _is_ours(origin, host):
+        if not is_ours(origin, host):
             raise SessionOver("Only this service's own pages may listen.")
         # An admin, too, is here for their own escrows.
         return Reader(_account_in(cookies).pk, is_admin=False)
@@ -42,12 +42,15 @@ def page(cookies: str, origin: str, host: str) -> Listener:
     return Listener(who, after=None, brief=True)
 
 
-def _is_ours(origin: str, host: str) -> bool:
+def is_ours(origin: str, host: str) -> bool:
     """Whether a page of this service opened the connection, by whatever name it was reached."""
     # A proxy may drop the port from the host, but it can't change the setting.
     if origin == settings.COORDINATOR.public_origin:
         return True
-    named = urlsplit(origin).netloc
+    try:
+        named = urlsplit(origin).netloc
+    except ValueError:
+        return False
     return named != "" and named == host
 
 

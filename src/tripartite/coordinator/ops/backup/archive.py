@@ -175,7 +175,7 @@ def _read_tar(plain: BufferedReader, into: Path) -> tuple[dict[str, object], obj
             if name == _MANIFEST:
                 try:
                     manifest = json.loads(source.read(_LONGEST_MANIFEST))
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise BackupMalformed("Its manifest can't be read.") from error
                 continue
             hashed = _Hashed(source)

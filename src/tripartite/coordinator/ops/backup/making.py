@@ -136,11 +136,19 @@ def last_proved(data_dir: Path) -> Mapping[str, object] | None:
     """
     mark = data_dir / BACKUP_MARK
     try:
-        at, text = mark.stat().st_mtime, mark.read_text()
+        at, text = mark.stat().st_mtime, mark.read_bytes()
     except FileNotFoundError:
         return None
-    known: Mapping[str, object] = {} if not text.strip() else json.loads(text)
-    return {**known, "made_at": rfc3339(datetime.fromtimestamp(at, tz=now().tzinfo))}
+    return {**_said(text), "made_at": rfc3339(datetime.fromtimestamp(at, tz=now().tzinfo))}
+
+
+def _said(mark: bytes) -> Mapping[str, object]:
+    """What we wrote into it; nothing, if it is another program's."""
+    try:
+        said = json.loads(mark)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def read_about(about: Mapping[str, Json]) -> tuple[str, Inventory]:
