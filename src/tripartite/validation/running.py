@@ -123,7 +123,8 @@ def _mix(floor: Floor, plan: Plan) -> list[Course]:
 
 def _trials(floor: Floor, plan: Plan) -> Iterable[trials.Trial]:
     if plan.load:
-        floor.say(f"load: {plan.load} set-ups")
+        floor.say(f"load: {plan.load} set-ups, once the agents have wallets again")
+        floor.wait_for_wallets(min(plan.at_once, plan.load), seconds=_FIRST_SECONDS)
         yield trials.load(floor, plan.load, plan.seed + 1)
     if not plan.trials:
         return
