@@ -29,7 +29,7 @@ import django
 
 import tripartite
 from tripartite.cli.exits import Exit
-from tripartite.coordinator import configuration
+from tripartite.coordinator import settings_table
 from tripartite.coordinator.doctor.report import WEIGHTS, Check, Verdict
 from tripartite.coordinator.ops.metrics import catalogue
 from tripartite.coordinator.ops.metrics.catalogue import Metric, Source
@@ -320,7 +320,7 @@ def _settings_file() -> str:
     lines = [
         "# Settings of a Tripartite coordinator: /etc/tripartite/tripartite.toml, mode 0640, group",
         "# tripartite, as it may hold logins. Written by `make docs` from",
-        "# src/tripartite/coordinator/configuration.py; change your copy, not this one.",
+        "# src/tripartite/coordinator/settings_table.py; change your copy, not this one.",
         "#",
         "# A line that is commented out shows the default or, where it says so, an example. Environment",
         "# variables overrule this file: TRIPARTITE_PORT=8800 stands for port = 8800. What isn't listed",
@@ -342,15 +342,15 @@ def _settings_file() -> str:
 
 # What the units in deploy/systemd go by has to be said; all else has a default that works.
 _CHOSEN: Final = frozenset({"DATA_DIR"})
-_DATA_DIR: Final = next(one.example for one in configuration.SETTINGS if one.name == "DATA_DIR")
+_DATA_DIR: Final = next(one.example for one in settings_table.SETTINGS if one.name == "DATA_DIR")
 
 
-def settings_in_file() -> list[configuration.Setting]:
+def settings_in_file() -> list[settings_table.Setting]:
     """The settings that the file may hold: all but its own name."""
-    return [one for one in configuration.SETTINGS if one.name != "SETTINGS_FILE"]
+    return [one for one in settings_table.SETTINGS if one.name != "SETTINGS_FILE"]
 
 
-def _toml(setting: configuration.Setting, text: str) -> str:
+def _toml(setting: settings_table.Setting, text: str) -> str:
     """A default or example as a TOML value. TOML and JSON write texts and lists in the same way."""
     if "comma-separated" in setting.type:
         values = [int(one) if one.isdigit() else one for one in filter(None, text.split(","))]

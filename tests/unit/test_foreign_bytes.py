@@ -32,7 +32,7 @@ from tests.unit.protocol.trade import ADDRESSES, DEPOSIT_ADDRESS, Trade
 from tripartite.agent import archive, arguing, coordinator_client, event_stream, panels, proposing
 from tripartite.agent.offline import bundles, kit
 from tripartite.agent.page import forms, typed
-from tripartite.coordinator import configuration
+from tripartite.coordinator import configuration, settings_table
 from tripartite.coordinator.doctor import neighbours
 from tripartite.coordinator.events import gateway
 from tripartite.coordinator.notify import addresses as notify_addresses
@@ -469,7 +469,7 @@ ENVELOPES = st.one_of(
 ) | torn_jws(PROPOSAL.text)
 MULTIPART = b'--b\r\nContent-Disposition: form-data; name="a"; filename="f"\r\n\r\nx\r\n--b--\r\n'
 SETTINGS = st.dictionaries(
-    st.sampled_from([one.variable for one in configuration.SETTINGS]),
+    st.sampled_from([one.variable for one in settings_table.SETTINGS]),
     st.sampled_from(
         [
             "https://a:b",
@@ -552,7 +552,7 @@ READERS: Mapping[str, Sequence[Reader]] = {
     "agent/panels.py": [json_reader("a question to a panel", panels._read, PANEL,
                                     fell=[{**PANEL, "question": "\ud800"}])],
     "agent/proposing.py": [text_reader("a percentage", proposing.read_percent, "1.25")],
-    "coordinator/configuration.py": [
+    "coordinator/setting_values.py": [
         Reader("the settings", configuration.read_configuration, SETTINGS,
                fell=[{"TRIPARTITE_PUBLIC_ORIGIN": "http://["}, {"TRIPARTITE_PORT": "1" * 5_000},
                      {"TRIPARTITE_DATA_DIR": "~nobody/x"},
@@ -685,6 +685,7 @@ OWN: Mapping[str, str] = {
     "coordinator/arbiters/api.py": _OWN_TABLES,
     "coordinator/doctor/looking.py": _SETTINGS,
     "coordinator/doctor/machine.py": _SETTINGS,
+    "coordinator/configuration.py": "an origin that setting_values.py has read",
     "coordinator/escrows/storage.py": _OWN_TABLES,
     "coordinator/events/audit.py": "rows of the log; tests/contract/test_events.py alters them",
     "coordinator/events/following.py": _OWN_TABLES,

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from tripartite.cli.exits import exit_codes
-from tripartite.coordinator.configuration import PREFIX
 from tripartite.coordinator.logging import configure_logging
+from tripartite.coordinator.settings_table import PREFIX
 from tripartite.coordinator.start import bring_tables_up_to_date, start_django
 
 app = typer.Typer(no_args_is_help=False)

@@ -8,7 +8,8 @@ from typing import Any, Final  # Any: Django's own DATABASES type is a tree of a
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from tripartite.coordinator.configuration import Database, read_configuration, read_secret_key
+from tripartite.coordinator.configuration import read_configuration, read_secret_key
+from tripartite.coordinator.setting_values import Database
 
 COORDINATOR = read_configuration()
 

@@ -12,8 +12,8 @@ from tripartite.agent.proposing import NotYourEscrow, side_of
 from tripartite.cli.exits import Exit, bugs_told, exit_codes
 from tripartite.cli.main import COMMANDS, GROUPS, build
 from tripartite.cli.tree import Leaf, leaves
-from tripartite.coordinator.configuration import SettingInvalid
 from tripartite.coordinator.events.audit import LogAltered
+from tripartite.coordinator.setting_values import SettingInvalid
 from tripartite.coordinator.start import DatabaseUnreachable
 from tripartite.domain.errors import TripartiteError
 from tripartite.domain.parties import Role

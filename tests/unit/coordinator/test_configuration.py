@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from tripartite.coordinator.configuration import (
-    SETTINGS,
-    SettingInvalid,
     prepare_data_dir,
     read_configuration,
     read_secret_key,
 )
+from tripartite.coordinator.setting_values import SettingInvalid
+from tripartite.coordinator.settings_table import SETTINGS
 from tripartite.domain.limits import BETA, Limits
 from tripartite.domain.money import ATOMIC
 from tripartite.domain.parties import Network

@@ -9,13 +9,10 @@ from pathlib import Path
 import pytest
 
 from scripts import generate_docs
-from tripartite.coordinator.configuration import (
-    SETTINGS,
-    SettingInvalid,
-    read_configuration,
-    settings_path,
-)
+from tripartite.coordinator.configuration import read_configuration, settings_path
+from tripartite.coordinator.setting_values import SettingInvalid
 from tripartite.coordinator.settings_file import SettingsFileInvalid
+from tripartite.coordinator.settings_table import SETTINGS
 from tripartite.domain.parties import Network
 
 SHIPPED = Path(__file__).resolve().parents[3] / "deploy/tripartite.toml"

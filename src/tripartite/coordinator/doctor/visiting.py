@@ -6,15 +6,12 @@ import os
 
 import django
 
-from tripartite.coordinator.configuration import (
-    SettingInvalid,
-    read_configuration,
-    settings_path,
-)
+from tripartite.coordinator.configuration import read_configuration, settings_path
 from tripartite.coordinator.doctor.facts import Faulty, FileKind, unseen
 from tripartite.coordinator.doctor.judging import judge
 from tripartite.coordinator.doctor.modes import look_at_file
 from tripartite.coordinator.doctor.report import Report
+from tripartite.coordinator.setting_values import SettingInvalid
 from tripartite.coordinator.settings_file import SettingsFileInvalid
 from tripartite.coordinator.storing import now
 

@@ -20,13 +20,13 @@ from typing import ClassVar, Final
 import django.db
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from tripartite.coordinator.configuration import Database
 from tripartite.coordinator.ops.backup.inventory import (
     Inventory,
     connected,
     tables,
     take_inventory,
 )
+from tripartite.coordinator.setting_values import Database
 from tripartite.domain.errors import Refused, Unavailable
 
 NAMES: Final = {"sqlite": "database.sqlite3", "postgresql": "database.dump"}

@@ -10,8 +10,8 @@ from typing import ClassVar, Final
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import ConnectionHandler
 
-from tripartite.coordinator.configuration import Database
 from tripartite.coordinator.events import audit
+from tripartite.coordinator.setting_values import Database
 from tripartite.coordinator.settings import databases
 from tripartite.domain.errors import Refused
 from tripartite.protocol.canonical import Json

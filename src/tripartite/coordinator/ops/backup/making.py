@@ -22,11 +22,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar, Final
 
-from tripartite.coordinator.configuration import PREFIX, Configuration
+from tripartite.coordinator.configuration import Configuration
 from tripartite.coordinator.ops.backup import archive
 from tripartite.coordinator.ops.backup.copies import Copy, scratch, take_copy
 from tripartite.coordinator.ops.backup.inventory import Inventory, prove
 from tripartite.coordinator.ops.metrics.facts import BACKUP_MARK
+from tripartite.coordinator.settings_table import PREFIX
 from tripartite.coordinator.storing import now, rfc3339
 from tripartite.domain.errors import Tampered, TripartiteError
 from tripartite.domain.secrets import Secret
