@@ -68,14 +68,15 @@ def test_a_deposit_that_a_reorganisation_takes_away_and_brings_back(market: Mark
     market.mine(10)
     deal.until(deal.is_funded)
 
-    market.devnet.chain.pop(10)
-    market.devnet.chain.forget(txid)
-    market.mine(11)
-    deal.until(lambda: deal.state is State.AWAITING_DEPOSIT, what="the deposit is gone")
-    deal.until(_missing(deal, "2"), what="all of it is missing")
-    market.devnet.chain.send_again(txid)
-    market.mine(10)
-    deal.mine_until(deal.is_funded)
+    with market.guarding():
+        market.devnet.chain.pop(10)
+        market.devnet.chain.forget(txid)
+        market.mine(11)
+        deal.until(lambda: deal.state is State.AWAITING_DEPOSIT, what="the deposit is gone")
+        deal.until(_missing(deal, "2"), what="all of it is missing")
+        market.devnet.chain.send_again(txid)
+        market.mine(10)
+        deal.mine_until(deal.is_funded)
 
     deal.buyer.release()
     deal.finish()

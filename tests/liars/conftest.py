@@ -51,10 +51,6 @@ def between() -> Iterator[Postman]:
 @pytest.fixture(scope="session")
 def lied_to(devnet: Devnet, between: Postman) -> Iterator[Community]:
     """Three honest agents whose coordinator can't be trusted."""
-    # Who trades elsewhere on this devnet sleeps meanwhile, until a market there wakes them.
-    for party in devnet.community.parties.values():
-        if party.pid is not None:
-            party.pause()
     community = devnet.another_community("liars", public_name=LYING_NAME, proxies=between.proxies)
     yield community
     # The postman goes away now; agents and coordinator with him.
@@ -91,6 +87,7 @@ def court(
 ) -> Iterator[Court]:
     """The market of these stories. What the logs say of crashes fails the story."""
     # Stories come in any order; after those of an evil party, its honest agent is not there.
+    Market(devnet, lied_to).attend()
     docket.wake()
     before = len(devnet.troubles())
     mark = request.node.get_closest_marker(MARK)

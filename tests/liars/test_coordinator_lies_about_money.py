@@ -169,13 +169,13 @@ def test_an_agent_that_is_told_no_though_it_was_heard_says_nothing_twice(
     """The words are multisig data: said anew, one payout would have two signatures."""
 
     class Denied(Lie):
-        denied = False
+        noticed = False
 
         def mail(self, to: Role, item: Mail) -> Sequence[Mail]:
             # Told by both ways at once, an agent that heard the truth first has nothing to notice.
             message = read_envelope(item.text)
             own = (to, message.role, message.kind) == (VENDOR, VENDOR, Kind.PAYOUT_INFO)
-            return [] if own and not self.denied else [item]
+            return [] if own and not self.noticed else [item]
 
         def reply(self, asked: Question, honest: Reply) -> Reply:
             if asked.by is not VENDOR or asked.path != f"/api/escrow/{funded.escrow_id}/messages":
@@ -184,13 +184,15 @@ def test_an_agent_that_is_told_no_though_it_was_heard_says_nothing_twice(
                 return honest
             if read_envelope(str(asked.body["envelope"])).kind is not Kind.PAYOUT_INFO:
                 return honest
-            self.denied = True
             problem: Object = {"code": "move_not_open", "title": "No", "detail": "No."}
             return Reply(409, problem)
 
-    with court.postman.telling(Denied()):
+    denied = Denied()
+    with court.postman.telling(denied):
         funded.buyer.release()
         court.alarms(funded, VENDOR)
+        denied.noticed = True
+        court.postman.hang_up()
         funded.until(funded.is_broadcast)
 
     texts = map(read_envelope, court.said(funded))

@@ -47,6 +47,8 @@ class Devnet:
         self.payer = payer
         self.purses = purses
         self.community = community
+        self.communities = [community]
+        """All that were started on this chain, the first one included."""
         self._children = children
 
     @classmethod
@@ -110,7 +112,7 @@ class Devnet:
         proxies: Mapping[Role, str] | None = None,
     ) -> Community:
         """One more coordinator with three agents of its own, on the same chain."""
-        return Community.start(
+        community = Community.start(
             self._children,
             self.directory / name,
             chain=self.chain,
@@ -119,6 +121,8 @@ class Devnet:
             public_name=public_name,
             proxies=proxies,
         )
+        self.communities.append(community)
+        return community
 
     def pids(self) -> dict[str, int]:
         """The process ids of what we started; the agents' own wallets come on top."""

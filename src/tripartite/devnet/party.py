@@ -29,7 +29,7 @@ _FINGERPRINT: Final = re.compile(r"^fingerprint (\S+)$", re.MULTILINE)
 
 # Blocks come in bursts here, and nobody wants to wait for the usual pauses between two looks.
 USUAL_PACE: Final = (
-    "--watch-seconds", "1", "--guard-seconds", "20", "--prepared", "1", "--wallets", "3",
+    "--watch-seconds", "1", "--guard-seconds", "3600", "--prepared", "1", "--wallets", "3",
     "--page-port", "0",
 )  # fmt: skip
 
@@ -74,12 +74,13 @@ class Party:
         self.fingerprint = ""
         self.token = Secret("")
         self.password = Secret("")
+        self.pace: Sequence[str] = tuple(pace)
+        """How it is told to work from its next start."""
         self.entry: Sequence[str] = programs.OWN
         """How its agent is started; tests put another program in its place."""
         self._coordinator = coordinator
         self._node_url = node_url
         self._network = network
-        self._pace = tuple(pace)
         self._proxy = [] if proxy is None else ["--proxy", proxy]
         self._daemon: Supervised | None = None
         self._paused = False
@@ -124,7 +125,7 @@ class Party:
         log = self.directory / "agent.log"
         seen = log.stat().st_size if log.exists() else 0
         daemon = programs.start(
-            "agent", "run", "--node", self._node_url, *self._pace,
+            "agent", "run", "--node", self._node_url, *self.pace,
             directory=self.directory, name="agent", settings=self.settings, entry=self.entry,
         )  # fmt: skip
         ready = False
