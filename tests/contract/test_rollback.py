@@ -93,6 +93,7 @@ def test_every_command_of_the_guide_works_and_says_what_the_guide_says(typist: T
     typist.backup = made[0].removeprefix("backup   ")
     assert typist.type("--check").startswith("sound")
 
+    assert "no new escrows" in typist.type("maintenance on")
     listed = typist.type("escrow list --open")
     assert "disputed  1.5 XMR" in listed
     assert "waits for: arbiter (rule)" in listed
@@ -104,6 +105,7 @@ def test_every_command_of_the_guide_works_and_says_what_the_guide_says(typist: T
     typist.type("systemctl stop")
     assert typist.type("tripartite upgrade").endswith("upgraded 0 migrations, checked\n")
     typist.type("systemctl start")
+    assert "off" in typist.type("maintenance off")
 
     typist.type("tripartite backup")
     typist.type("systemctl stop")
