@@ -33,7 +33,7 @@ SANDBOX = {
 SECTIONS = {"Unit", "Service", "Install"}
 OTHERS = {
     "Description", "After", "Wants", "User", "Group", "EnvironmentFile", "ExecStart",
-    "TimeoutStopSec", "Restart", "RestartSec", "StateDirectory", "LogsDirectory",
+    "TimeoutStopSec", "Type", "Restart", "RestartSec", "StateDirectory", "LogsDirectory",
     "LogsDirectoryMode", "WantedBy",
 }  # fmt: skip  # a list of names
 
@@ -59,7 +59,10 @@ def test_there_is_a_unit_for_each_process() -> None:
         "work",
         "attach",
         "agent",
+        "backup",
     }
+    timers = {unit.stem for unit in (ROOT / "deploy/systemd").glob("*.timer")}
+    assert timers == {"tripartite-backup"}
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
