@@ -87,7 +87,6 @@ def court(
 ) -> Iterator[Court]:
     """The market of these stories. What the logs say of crashes fails the story."""
     # Stories come in any order; after those of an evil party, its honest agent is not there.
-    Market(devnet, lied_to).attend()
     docket.wake()
     before = len(devnet.troubles())
     mark = request.node.get_closest_marker(MARK)

@@ -31,6 +31,7 @@ class Docket:
 
     def at(self, stage: State) -> Deal:
         """One that stands right there: brought so far, or made, if there is none."""
+        self.wake()
         found = max(
             (one for one in reversed(self._deals) if _serves(one, stage)),
             key=lambda one: _COURSE.index(one.state),
@@ -48,7 +49,8 @@ class Docket:
         return deal
 
     def wake(self) -> None:
-        """Start whose agent was stopped, unless somebody evil sits in that home."""
+        """All agents work: start whose was stopped, unless somebody evil sits in that home."""
+        self._market.attend()
         for party in self._market.parties.values():
             if party.pid is None and not Home(party.home).is_running():
                 party.start()
