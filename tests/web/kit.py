@@ -32,14 +32,14 @@ class Reader:
         self.page.set_default_timeout(30_000)
         self.page.on("console", self._note)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on(
-            "websocket",
-            lambda socket: socket.on("framereceived", self.news.append),
-        )
+        self.page.on("websocket", lambda socket: socket.on("framereceived", self._hear))
         self._agent = ""
 
     def close(self) -> None:
         self._context.close()
+
+    def _hear(self, frame: str | bytes) -> None:
+        self.news.append(frame)
 
     def look(self, name: str) -> None:
         """Judge how the page looks; once is enough, so only with scripts (axe is one)."""
