@@ -36,9 +36,9 @@ def evil(devnet: Devnet, lied_to: Community) -> Iterator[EvilAgent]:
 
 
 @pytest.fixture(scope="module")
-def stranger(lied_to: Community) -> str:
-    """An address that is in no contract: the arbiter has no fee here."""
-    return lied_to[ARBITER].address
+def stranger(devnet: Devnet) -> str:
+    """An address that is in no contract, and no party's: its coordinator gets to see it."""
+    return devnet.payer.address
 
 
 # While the wallet is made
