@@ -37,7 +37,7 @@ from tests.contract.clock import Clock
 from tests.contract.engines import Engine, Postgresql, Sqlite, use_database
 from tests.contract.kit import Market
 from tests.contract.operating import Operator, installed_at
-from tripartite.coordinator.ops.backup import archive
+from tripartite.protocol.archive import new_key
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
@@ -77,7 +77,7 @@ def operator(database: str, empty: str, tmp_path: Path) -> Iterator[Operator]:
     here.data_dir.mkdir()
     here.secret_key_file.write_text("a secret that signs")
     settings.COORDINATOR = here
-    yield Operator(here, installed_at(before, empty, tmp_path / "there"), archive.new_identity())
+    yield Operator(here, installed_at(before, empty, tmp_path / "there"), new_key())
     settings.COORDINATOR = before
 
 

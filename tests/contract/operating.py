@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tripartite.coordinator.configuration import Configuration, read_configuration
-from tripartite.coordinator.ops.backup import archive
-from tripartite.domain.secrets import Secret
+from tripartite.protocol.archive import Key
 
 
 @dataclass(frozen=True)
@@ -16,11 +15,17 @@ class Operator:
 
     here: Configuration
     empty: Configuration
-    identity: Secret
+    key: Key
 
     @property
     def recipients(self) -> list[str]:
-        return [archive.recipient_of(self.identity)]
+        return [self.key.recipient]
+
+    @property
+    def identity(self) -> str:
+        """The key as ``age-keygen`` writes it."""
+        assert self.key.identity is not None
+        return self.key.identity.reveal()
 
 
 def installed_at(before: Configuration, url: str, directory: Path) -> Configuration:

@@ -18,13 +18,13 @@ from tripartite.coordinator.configuration import Configuration
 from tripartite.coordinator.escrows.models import Escrow
 from tripartite.coordinator.events import audit
 from tripartite.coordinator.ops.backup import copies, restoring, upgrading
-from tripartite.coordinator.ops.backup.archive import (
-    BackupFileExists,
-)
 from tripartite.coordinator.ops.backup.inventory import connected, tables, take_inventory
 from tripartite.coordinator.ops.backup.making import back_up
 from tripartite.coordinator.ops.backup.restoring import WouldOverwrite
 from tripartite.coordinator.ops.backup.upgrading import CoordinatorRuns, UpgradeUndone
+from tripartite.protocol.archive import (
+    ArchiveExists,
+)
 
 
 def test_a_backup_made_while_all_write_is_restored_whole(
@@ -46,7 +46,7 @@ def test_a_backup_made_while_all_write_is_restored_whole(
         over.set()
         trader.join()
 
-    opened = restoring.restore(operator.empty, made.file, operator.identity)
+    opened = restoring.restore(operator.empty, made.file, operator.key)
 
     assert opened.inventory == made.inventory
     assert 1 <= made.inventory.escrows < Escrow.objects.count(), "others wrote meanwhile"
@@ -59,20 +59,20 @@ def test_a_backup_made_while_all_write_is_restored_whole(
 def test_nothing_is_overwritten(operator: Operator, market: Market) -> None:
     made = back_up(operator.here, operator.recipients)
 
-    with pytest.raises(BackupFileExists):
+    with pytest.raises(ArchiveExists):
         back_up(operator.here, operator.recipients, file=made.file)
     with pytest.raises(WouldOverwrite, match="database"):
-        restoring.restore(operator.here, made.file, operator.identity)
+        restoring.restore(operator.here, made.file, operator.key)
     key = operator.empty.secret_key_file
     key.parent.mkdir(exist_ok=True)
     key.write_text("another's")
     with pytest.raises(WouldOverwrite, match="secret_key"):
-        restoring.restore(operator.empty, made.file, operator.identity)
+        restoring.restore(operator.empty, made.file, operator.key)
     assert copies.is_empty(operator.empty.database)
     assert key.read_text() == "another's"
 
     key.write_text("a secret that signs")  # what the backup has: nothing to overwrite
-    restoring.restore(operator.empty, made.file, operator.identity)
+    restoring.restore(operator.empty, made.file, operator.key)
 
 
 # ── upgrades ───────────────────────────────────────────────────────────────────────────────────
@@ -120,7 +120,7 @@ def test_an_upgrade_backs_up_and_migrates(operator: Operator, older: str) -> Non
 
     assert done.migrations == 2
     assert everything(operator.here) != older
-    restoring.restore(operator.empty, done.backup.file, operator.identity)
+    restoring.restore(operator.empty, done.backup.file, operator.key)
     assert everything(operator.empty) == older
 
 
@@ -140,7 +140,7 @@ def test_an_upgrade_whose_second_migration_fails_leaves_everything_as_it_was(
     assert everything(operator.here) == older
     (backup,) = operator.here.backup_dir.glob("*.age")
     assert str(backup) in undone.value.detail
-    restoring.restore(operator.empty, backup, operator.identity)
+    restoring.restore(operator.empty, backup, operator.key)
     assert everything(operator.empty) == older
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -13,6 +13,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from tests.contract.explaining import plans
 from tests.contract.kit import AMOUNT, Answer, Market, at_once, open_account
 from tripartite.coordinator.escrows.models import Escrow
 from tripartite.coordinator.limits import gate
@@ -154,29 +155,12 @@ def test_the_sum_of_all_amounts_is_exact_beyond_two_to_the_64(market: Market) ->
 
 
 def test_counting_reads_one_index_however_many_escrows_there_are(market: Market) -> None:
-    plans: list[str] = []
-
-    def explained(
-        execute: Callable[..., object],
-        sql: str,
-        params: object,
-        many: bool,
-        context: dict[str, Any],
-    ) -> object:
-        how = "EXPLAIN QUERY PLAN " if connection.vendor == "sqlite" else "EXPLAIN "
-        execute(how + sql, params, many, context)
-        plans.append(str(context["cursor"].fetchall()))
-        return execute(sql, params, many, context)
-
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SET enable_seqscan = off")  # it reads a nearly empty table as it is
+    with plans() as found, connection.cursor() as cursor:
         for statement in gate.COUNTS:
-            with connection.execute_wrapper(explained):
-                cursor.execute(statement)
+            cursor.execute(statement)
 
-    assert len(plans) == 2
-    assert [plan for plan in plans if "amounts_by_state" not in plan] == []
+    assert len(found) == 2
+    assert [plan for plan in found if "amounts_by_state" not in plan] == []
 
 
 def test_everybody_with_an_account_sees_the_limits(market: Market) -> None:

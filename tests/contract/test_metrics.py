@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from django.core.management import call_command
 from django.db import connection, connections, transaction
 
 from tests.contract.engines import use_database
+from tests.contract.explaining import plans
 from tests.contract.kit import TXID, Api, Market, open_account, report
 from tests.contract.scraping import scrape_here, until_scraped
 from tests.contract.serving import served
@@ -220,24 +220,7 @@ def test_what_stands_still_is_counted_by_its_alarm(market: Market, tmp_path: Pat
 
 def test_no_figure_is_found_by_looking_through_everything(market: Market) -> None:
     """Each query goes by an index, whose rows are few however many escrows there are."""
-    plans: list[str] = []
-
-    def explained(
-        execute: Callable[..., object],
-        sql: str,
-        params: object,
-        many: bool,
-        context: dict[str, Any],
-    ) -> object:
-        how = "EXPLAIN QUERY PLAN " if connection.vendor == "sqlite" else "EXPLAIN "
-        execute(how + sql, params, many, context)
-        plans.append(str(context["cursor"].fetchall()))
-        return execute(sql, params, many, context)
-
-    with connection.cursor() as sql:
-        if connection.vendor == "postgresql":
-            sql.execute("SET enable_seqscan = off")  # it reads a nearly empty table as it is
-    with connection.execute_wrapper(explained):
+    with plans() as found:
         facts.silent_escrows()
         facts.work_queue()
         facts.failing_work()
@@ -248,8 +231,8 @@ def test_no_figure_is_found_by_looking_through_everything(market: Market) -> Non
     wanted = ["open_incident", "work_by_pool_and_due_time", "work_that_fails"]
     wanted += ["deliveries_that_wait"]
     wanted += ["roles_of_an_account"] * len(Role)
-    assert len(plans) == len(wanted)
-    assert [index for index, plan in zip(wanted, plans, strict=True) if index not in plan] == []
+    assert len(found) == len(wanted)
+    assert [index for index, plan in zip(wanted, found, strict=True) if index not in plan] == []
 
 
 def test_agents_are_counted_by_their_roles(market: Market, tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_each_engines_part_of_the_guide_puts_a_backup_in_place(
     directory = tmp_path / "server"
     directory.mkdir()
     (directory / "coordinator.sqlite3").write_text("what was there before")
-    (tmp_path / "KEY").write_text(operator.identity.reveal())
+    (tmp_path / "KEY").write_text(operator.identity)
     (tmp_path / "KEY").chmod(0o600)
     environment = {
         "HOME": str(tmp_path),

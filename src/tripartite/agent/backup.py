@@ -23,12 +23,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, Final, cast
 
-from tripartite.agent.archive import (
-    Archive,
-    ArchiveMalformed,
-    Lock,
-    write_archive,
-)
 from tripartite.agent.home import Home, HomeExists, OpenHome, look_into, utc_now
 from tripartite.agent.journal import Clock, Journal, StoredCase
 from tripartite.agent.keyring import write_private
@@ -38,6 +32,12 @@ from tripartite.agent.wallets.files import WalletFiles
 from tripartite.agent.wallets.notes import Note, Notebook
 from tripartite.domain.errors import Refused
 from tripartite.domain.lifecycle import CLOSED
+from tripartite.protocol.archive import (
+    Archive,
+    ArchiveMalformed,
+    Lock,
+    write_archive,
+)
 from tripartite.protocol.canonical import Json
 from tripartite.protocol.identity import Identity
 

@@ -23,8 +23,8 @@ from tripartite.cli.agent_home import (
 from tripartite.cli.exits import exit_codes
 
 if TYPE_CHECKING:
-    from tripartite.agent.archive import Key, Lock
     from tripartite.agent.home import OpenHome
+    from tripartite.protocol.archive import Key, Lock
 
 app = typer.Typer()
 
@@ -137,8 +137,8 @@ def restore(
     """
     with exit_codes():
         from tripartite.agent import backup as backups  # noqa: PLC0415 — see the module's docstring
-        from tripartite.agent.archive import read_archive  # noqa: PLC0415 — as above
         from tripartite.agent.offline import kit  # noqa: PLC0415 — as above
+        from tripartite.protocol.archive import read_archive  # noqa: PLC0415 — as above
 
         archive = read_archive(file, _key(identity_file, archive_passphrase_file))
         if archive.kind == kit.KIND:
@@ -196,17 +196,17 @@ def doctor(
 
 
 def _lock(recipients: list[str] | None, passphrase_file: Path | None) -> Lock:
-    from tripartite.agent.archive import Lock  # noqa: PLC0415 — see the module's docstring
+    from tripartite.protocol.archive import Lock  # noqa: PLC0415 — see the module's docstring
 
     secret = None if passphrase_file is None else read_passphrase(passphrase_file, confirm=False)
     return Lock(tuple(recipients or ()), secret)
 
 
 def _key(identity_file: Path | None, passphrase_file: Path | None) -> Key:
-    from tripartite.agent.archive import Key, read_identity_file  # noqa: PLC0415 — see the module's docstring
+    from tripartite.protocol.archive import Key, read_identity_file  # noqa: PLC0415 — see the module's docstring
 
     if identity_file is not None:
-        return Key(identity=read_identity_file(identity_file))
+        return read_identity_file(identity_file)
     return Key(passphrase=read_passphrase(passphrase_file, confirm=False))
 
 
@@ -224,8 +224,8 @@ def _verify_now(opened: OpenHome, file: Path, passphrase_file: Path | None) -> N
 
 def _verify(opened: OpenHome, file: Path, key: Key) -> None:
     from tripartite.agent import backup as backups  # noqa: PLC0415 — see the module's docstring
-    from tripartite.agent.archive import read_archive  # noqa: PLC0415 — as above
     from tripartite.agent.offline import kit  # noqa: PLC0415 — as above
+    from tripartite.protocol.archive import read_archive  # noqa: PLC0415 — as above
 
     archive = read_archive(file, key)
     if archive.kind == kit.KIND:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 from collections.abc import Iterator
@@ -97,6 +98,8 @@ def disk_told() -> Iterator[None]:
         try:
             yield
         except OSError as error:
+            what = "Make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Mend that"
+            place = f" ({error.filename})" if error.filename else ""
             raise DiskRefused(
-                f"The disk says: {error.strerror or error}. Make room, then try again."
+                f"The disk says: {error.strerror or error}{place}. {what}, then try again."
             ) from error

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +15,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tripartite.cli.exits import Exit
-from tripartite.cli.interruptions import told_by_signals, undisturbed
+from tripartite.cli.interruptions import undisturbed
+from tripartite.cli.staging import stage
 from tripartite.devnet.deals import Deal
 from tripartite.devnet.demonstration import SUBJECT, Audience, Outcome, perform
 from tripartite.devnet.network import Devnet
@@ -61,24 +59,13 @@ def demo(
         piconero = parse_xmr(amount)
     except TripartiteError as error:
         raise typer.BadParameter(f"{error.title()}: {error.detail}") from error
-    place = directory or Path(tempfile.mkdtemp(prefix="tripartite-demo-"))
-    code = Exit.REFUSED
-    try:
-        with told_by_signals():
-            if _run(console, piconero, place=place, keep=keep, as_json=as_json):
-                code = Exit.DONE
-    except TripartiteError as error:
-        console.print(Text(f"{error.title()}: {error.detail}", style="red"), soft_wrap=True)
-    except KeyboardInterrupt:
-        console.print("Interrupted; everything was ended.")
-        code = Exit.INTERRUPTED
-    finally:
-        # What somebody chose is theirs to remove, and what went wrong is there to be read.
-        if directory is None and not keep and code is not Exit.REFUSED:
-            shutil.rmtree(place)
-        else:
-            console.print(f"Its directory stays: {place}", soft_wrap=True)
-    raise typer.Exit(code)
+    stage(
+        console,
+        lambda place: _run(console, piconero, place=place, keep=keep, as_json=as_json),
+        name="demo",
+        directory=directory,
+        keep=keep,
+    )
 
 
 def _run(console: Console, amount: int, *, place: Path, keep: bool, as_json: bool) -> bool:

@@ -40,9 +40,10 @@ def restore(
         configuration = read_configuration()
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tripartite.coordinator.settings")
         django.setup()
-        from tripartite.coordinator.ops.backup import archive, restoring  # noqa: PLC0415 — as above
+        from tripartite.coordinator.ops.backup import restoring  # noqa: PLC0415 — as above
+        from tripartite.protocol.archive import read_identity_file  # noqa: PLC0415 — as above
 
-        key = archive.read_identity_file(identity)
+        key = read_identity_file(identity)
         work = restoring.check if check else restoring.restore
         opened = work(configuration, file, key)
     if as_json:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -15,8 +13,8 @@ from rich.console import Console
 from rich.text import Text
 
 from tripartite.agent.running import read_login
-from tripartite.cli.exits import Exit
-from tripartite.cli.interruptions import told_by_signals, undisturbed
+from tripartite.cli.interruptions import undisturbed
+from tripartite.cli.staging import stage
 from tripartite.devnet.ground import RegtestGround
 from tripartite.devnet.network import Devnet
 from tripartite.devnet.public_ground import PublicGround
@@ -108,31 +106,21 @@ def validate_(
         seed=seed,
         trials=trials,
     )
-    place = directory or Path(tempfile.mkdtemp(prefix="tripartite-validate-"))
-    code = Exit.REFUSED
-    try:
-        with told_by_signals():
-            login = read_login(payer_login)
-            ground = _ground(place, plan, node=node, payer_rpc=payer_rpc, login=login)
-            findings = _run(console, ground, plan)
-            if json_file is not None:
-                json_file.write_text(json.dumps(to_json(findings), indent=1) + "\n")
-            if html_file is not None:
-                html_file.write_text(render(findings))
-            console.print(as_tables(findings))
-            code = Exit.DONE if findings.passed else Exit.REFUSED
-    except TripartiteError as error:
-        console.print(Text(f"{error.title()}: {error.detail}", style="red"), soft_wrap=True)
-    except KeyboardInterrupt:
-        console.print("Interrupted; everything was ended.")
-        code = Exit.INTERRUPTED
-    finally:
-        # What went wrong is there to be read, and wallets on a public network may hold money.
-        if directory is None and not keep and node is None and code is not Exit.REFUSED:
-            shutil.rmtree(place)
-        else:
-            console.print(f"Its directory stays: {place}", soft_wrap=True)
-    raise typer.Exit(code)
+
+    def work(place: Path) -> bool:
+        login = read_login(payer_login)
+        ground = _ground(place, plan, node=node, payer_rpc=payer_rpc, login=login)
+        findings = _run(console, ground, plan)
+        if json_file is not None:
+            json_file.write_text(json.dumps(to_json(findings), indent=1) + "\n")
+        if html_file is not None:
+            html_file.write_text(render(findings))
+        console.print(as_tables(findings))
+        return findings.passed
+
+    # Wallets on a public network may hold money.
+    keep = keep or node is not None
+    stage(console, work, name="validate", directory=directory, keep=keep)
 
 
 _Ground = RegtestGround | PublicGround

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tripartite.coordinator import setting_values, settings_file
+from tripartite.coordinator.made_once import make_once
 from tripartite.coordinator.setting_values import Database, SettingInvalid
 from tripartite.coordinator.settings_table import PREFIX, SETTINGS
 from tripartite.coordinator.wallets.custody import CustodyGuard
@@ -192,24 +193,8 @@ def read_secret_key(configuration: Configuration) -> str:
 def prepare_data_dir(configuration: Configuration) -> None:
     """Make the data directory (0700) and the secret key (0600) if they aren't there."""
     configuration.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = configuration.secret_key_file
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if path.exists():
-        return
-    # Written beside and linked: two processes that start at once agree on one key, and a crash
-    # can't leave half a key behind.
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(secrets.token_urlsafe(64))
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(fresh, path)
-    except FileExistsError:
-        return
-    finally:
-        fresh.unlink()
+    if not configuration.secret_key_file.exists():
+        make_once(configuration.secret_key_file, secrets.token_urlsafe(64))
 
 
 def _of_another(variable: str) -> bool:

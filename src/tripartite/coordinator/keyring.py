@@ -27,6 +27,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from django.conf import settings
 
+from tripartite.coordinator.made_once import make_once, write_beside
 from tripartite.domain.errors import Refused, Tampered
 from tripartite.domain.secrets import Secret
 
@@ -165,20 +166,13 @@ def prepare_keyring(path: Path) -> None:
     """Make the file with one key if there is none; two processes at once agree on one."""
     if path.exists():
         return
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = secrets.token_bytes(_KEY_BYTES)
-    fresh = _written_beside(path, Keys({_id_of(key): key}, _id_of(key)))
-    try:
-        os.link(fresh, path)
-    except FileExistsError:
-        return
-    finally:
-        fresh.unlink()
+    make_once(path, _file_text(Keys({_id_of(key): key}, _id_of(key))))
 
 
 def write_keys(path: Path, keys: Keys) -> None:
     """Replace the file in one step: who reads it meanwhile gets the old one or the new one."""
-    _written_beside(path, keys).replace(path)
+    write_beside(path, _file_text(keys)).replace(path)
     directory = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(directory)
@@ -213,19 +207,13 @@ def _read_key(text: object) -> tuple[str, bytes]:
     return _id_of(key), key
 
 
-def _written_beside(path: Path, keys: Keys) -> Path:
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+def _file_text(keys: Keys) -> str:
     content = {
         "version": 1,
         "current": keys.current,
         "keys": [b64encode(key).decode() for key in keys.keys.values()],
     }
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        json.dump(content, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    return fresh
+    return json.dumps(content, indent=1)
 
 
 def _id_of(key: bytes) -> str:

@@ -12,7 +12,6 @@ import pytest
 from tests.unit.agent.market import NOW, TXID, Market, Trader
 from tests.unit.agent.test_settling_by_files import copy_of, go_on
 from tests.unit.protocol.trade import ESCROW_ID
-from tripartite.agent.archive import ArchiveAltered, ArchiveMalformed, Key, Lock, read_archive
 from tripartite.agent.backup import (
     VERIFIED,
     BackupUnsound,
@@ -40,6 +39,7 @@ from tripartite.agent.wallets.notes import Nonces, Notebook
 from tripartite.domain.lifecycle import State
 from tripartite.domain.parties import Role
 from tripartite.domain.secrets import Secret
+from tripartite.protocol.archive import ArchiveAltered, ArchiveMalformed, Key, Lock, read_archive
 
 IDENTITY = pyrage.x25519.Identity.generate()
 LOCK = Lock(recipients=(str(IDENTITY.to_public()),))
@@ -300,7 +300,7 @@ def test_a_kit_whose_record_was_changed_is_refused(funded: Market, tmp_path: Pat
     record = json.loads(archive.text("record.json"))
     record["messages"][-1], record["messages"][-3] = record["messages"][-3], record["messages"][-1]
     files = {**archive.files, "record.json": json.dumps(record).encode()}
-    changed = type(archive)(archive.kind, archive.about, files, archive.sha256)
+    changed = type(archive)(archive.kind, archive.about, files)
 
     with pytest.raises(ArchiveAltered):
         open_kit(changed, tmp_path / "home", key_file=tmp_path / "key")

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final, cast
 
-from tripartite.agent.archive import Archive, ArchiveAltered, ArchiveMalformed, Lock, write_archive
 from tripartite.agent.backup import (
     VERIFIED_KIT,
     Made,
@@ -42,6 +41,13 @@ from tripartite.domain.errors import Refused
 from tripartite.domain.money import parse_piconero
 from tripartite.domain.parties import Network, Role
 from tripartite.domain.secrets import Secret
+from tripartite.protocol.archive import (
+    Archive,
+    ArchiveAltered,
+    ArchiveMalformed,
+    Lock,
+    write_archive,
+)
 from tripartite.protocol.canonical import Json
 from tripartite.protocol.envelope import read_envelope
 from tripartite.protocol.identity import Identity

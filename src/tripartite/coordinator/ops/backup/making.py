@@ -23,15 +23,25 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from tripartite.coordinator.configuration import Configuration
-from tripartite.coordinator.ops.backup import archive
 from tripartite.coordinator.ops.backup.copies import Copy, scratch, take_copy
 from tripartite.coordinator.ops.backup.inventory import Inventory, prove
 from tripartite.coordinator.ops.metrics.facts import BACKUP_MARK
 from tripartite.coordinator.settings_table import PREFIX
 from tripartite.coordinator.storing import now, rfc3339
 from tripartite.domain.errors import Tampered, TripartiteError
-from tripartite.domain.secrets import Secret
+from tripartite.protocol.archive import (
+    ArchiveExists,
+    ArchiveKeyInvalid,
+    ArchiveMalformed,
+    Key,
+    Lock,
+    new_key,
+    unpack_archive,
+    write_archive,
+)
 from tripartite.protocol.canonical import Json
+
+KIND: Final = "tripartite coordinator"
 
 SECRET_KEY: Final = "secret_key"  # noqa: S105 — a file's name
 KEYRING: Final = "keyring"
@@ -92,25 +102,24 @@ def write(
 ) -> Made:
     """Encrypt a copy with everything that belongs to it, prove the file, and note that.
 
-    Raises ``BackupFileExists``, ``BackupKeyInvalid``, ``BackupUnproved``.
+    Raises ``ArchiveExists``, ``ArchiveKeyInvalid``, ``BackupUnproved``.
     """
     if not recipients:
-        raise archive.BackupKeyInvalid(
-            "Set TRIPARTITE_BACKUP_RECIPIENTS, or give --recipient age1…"
-        )
+        raise ArchiveKeyInvalid("Set TRIPARTITE_BACKUP_RECIPIENTS, or give --recipient age1…")
     file = (
         file or configuration.backup_dir / f"tripartite-{made_at:%Y%m%d-%H%M%S-%f}.age"
     ).absolute()
     if file.exists():
-        raise archive.BackupFileExists(f"{file} stays as it is. Choose another name.")
+        raise ArchiveExists(f"{file} stays as it is. Choose another name.")
     # Under another name until it is proved: what ends in .age is a backup.
     unproved = file.with_name(f"{file.name}.unproved")
     unproved.unlink(missing_ok=True)
-    own = archive.new_identity()
+    own = new_key()
     try:
-        sha256 = archive.pack(
+        sha256 = write_archive(
             unproved,
-            [*recipients, archive.recipient_of(own)],
+            Lock((*recipients, own.recipient)),
+            kind=KIND,
             about=_about(copy, made_at),
             files={copy.file.name: copy.file, **_belongings(configuration)},
         )
@@ -153,18 +162,18 @@ def _said(mark: bytes) -> Mapping[str, object]:
 
 
 def read_about(about: Mapping[str, Json]) -> tuple[str, Inventory]:
-    """The engine, and what the database held. Raises ``BackupMalformed``."""
+    """The engine, and what the database held. Raises ``ArchiveMalformed``."""
     inventory = Inventory.of_json(about.get("inventory"))
     engine = str(about.get("engine"))
     if inventory is None:
-        raise archive.BackupMalformed("Its manifest has another form. Update Tripartite.")
+        raise ArchiveMalformed("Its manifest has another form. Update Tripartite.")
     return engine, inventory
 
 
-def _try(configuration: Configuration, file: Path, own: Secret, copy: Copy) -> None:
+def _try(configuration: Configuration, file: Path, own: Key, copy: Copy) -> None:
     """Open the file, restore it, compare. Raises many, of all of which the file is the cause."""
     with working_directory(configuration.backup_dir) as directory:
-        engine, inventory = read_about(archive.unpack(file, own, directory))
+        engine, inventory = read_about(unpack_archive(file, own, directory, kind=KIND))
         unpacked = Copy(engine, directory / copy.file.name, inventory)
         with scratch(unpacked, configuration.database) as connection:
             if wrong := prove(connection, copy.inventory):

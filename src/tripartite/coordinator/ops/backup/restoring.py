@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from tripartite.coordinator.configuration import Configuration
-from tripartite.coordinator.ops.backup import archive
 from tripartite.coordinator.ops.backup.copies import NAMES, Copy, fill, is_empty, scratch
 from tripartite.coordinator.ops.backup.inventory import Inventory, connected, prove
 from tripartite.coordinator.ops.backup.making import (
     KEYRING,
+    KIND,
     SECRET_KEY,
     SETTINGS,
     BackupDiffers,
@@ -22,7 +22,7 @@ from tripartite.coordinator.ops.backup.making import (
     working_directory,
 )
 from tripartite.domain.errors import Refused
-from tripartite.domain.secrets import Secret
+from tripartite.protocol.archive import Key, unpack_archive
 
 
 class WouldOverwrite(Refused):
@@ -46,23 +46,23 @@ class Opened:
     inventory: Inventory
 
 
-def check(configuration: Configuration, file: Path, identity: Secret) -> Opened:
+def check(configuration: Configuration, file: Path, key: Key) -> Opened:
     """Open a backup and prove it in a scratch database; nothing else is touched.
 
     Raises what ``restore`` raises but ``WouldOverwrite``, and ``ScratchRefused``.
     """
     with working_directory(configuration.backup_dir) as directory:
-        opened, copy = _open(configuration, file, identity, directory)
+        opened, copy = _open(configuration, file, key, directory)
         with scratch(copy, configuration.database) as connection:
             _compare(prove(connection, opened.inventory))
     return opened
 
 
-def restore(configuration: Configuration, file: Path, identity: Secret) -> Opened:
+def restore(configuration: Configuration, file: Path, key: Key) -> Opened:
     """Make this place what the backup holds: database, keys, and ``settings.env`` to compare with.
 
-    Raises ``WouldOverwrite``, ``OtherEngine``, ``BackupLocked``, ``BackupMalformed``,
-    ``BackupAltered``, ``BackupDiffers``, ``LogAltered``, ``CopyFailed``.
+    Raises ``WouldOverwrite``, ``OtherEngine``, ``ArchiveLocked``, ``ArchiveMalformed``,
+    ``ArchiveAltered``, ``BackupDiffers``, ``LogAltered``, ``CopyFailed``.
     """
     database = configuration.database
     if not is_empty(database):
@@ -71,7 +71,7 @@ def restore(configuration: Configuration, file: Path, identity: Secret) -> Opene
     place = configuration.data_dir if database.path is None else database.path.parent
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     with working_directory(place) as directory:
-        opened, copy = _open(configuration, file, identity, directory)
+        opened, copy = _open(configuration, file, key, directory)
         files = dict(_missing(configuration, directory))
         if database.path is None:
             fill(database, copy)
@@ -104,9 +104,9 @@ def _missing(configuration: Configuration, directory: Path) -> Iterator[tuple[Pa
 
 
 def _open(
-    configuration: Configuration, file: Path, identity: Secret, directory: Path
+    configuration: Configuration, file: Path, key: Key, directory: Path
 ) -> tuple[Opened, Copy]:
-    about = archive.unpack(file, identity, directory)
+    about = unpack_archive(file, key, directory, kind=KIND)
     engine, inventory = read_about(about)
     if engine != configuration.database.engine:
         raise OtherEngine(f"It holds {engine}: let TRIPARTITE_DATABASE_URL name such a one.")

@@ -12,7 +12,8 @@ from pathlib import Path
 import pyrage
 import pytest
 
-from tripartite.agent.archive import (
+from tripartite.domain.secrets import Secret
+from tripartite.protocol.archive import (
     ArchiveAltered,
     ArchiveExists,
     ArchiveKeyInvalid,
@@ -22,10 +23,9 @@ from tripartite.agent.archive import (
     Lock,
     read_archive,
     read_identity_file,
+    unpack_archive,
     write_archive,
 )
-from tripartite.agent.keyring import KeyFileUnsafe
-from tripartite.domain.secrets import Secret
 
 FILES = {"a.txt": b"one", "deeper/b.txt": b"two"}
 AGE = shutil.which("age") or "age"
@@ -105,6 +105,44 @@ def test_what_has_no_manifest_of_ours_is_no_archive(tmp_path: Path, manifest: by
         read_archive(sealed(tmp_path / "x", {"manifest.json": manifest}), KEY)
 
 
+def test_what_is_no_tar_inside_is_no_archive_however_much_there_is(tmp_path: Path) -> None:
+    """More than a pipe holds: whoever decrypts is still writing when the reader gives up."""
+    path = tmp_path / "x"
+    path.write_bytes(pyrage.encrypt(bytes(range(256)) * 4_000, [IDENTITY.to_public()]))
+
+    with pytest.raises(ArchiveMalformed):
+        read_archive(path, KEY)
+
+
+def test_a_large_file_goes_through_piece_by_piece(tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    large.write_bytes(bytes(range(256)) * 12_000)
+    write_archive(tmp_path / "x", LOCK, kind="backup", about={"n": 1}, files={"large": large})
+    (tmp_path / "into").mkdir()
+
+    about = unpack_archive(tmp_path / "x", KEY, tmp_path / "into", kind="backup")
+
+    assert about == {"n": 1}
+    assert (tmp_path / "into" / "large").read_bytes() == large.read_bytes()
+
+
+def test_no_name_in_an_archive_becomes_a_path(tmp_path: Path) -> None:
+    for name in ("../outside", "/outside", "a/b", "..", ".", ".hidden", "a" * 300):
+        path = sealed(tmp_path / "x", {name: b"x"})
+        with pytest.raises(ArchiveMalformed):
+            unpack_archive(path, KEY, tmp_path, kind="backup")
+
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["x"]
+
+
+def test_an_archive_of_another_kind_is_not_unpacked_as_this_one(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    write_archive(path, LOCK, kind="kit", about={}, files={})
+
+    with pytest.raises(ArchiveMalformed):
+        unpack_archive(path, KEY, tmp_path, kind="backup")
+
+
 def test_what_is_no_age_file_is_no_archive(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"PK\x03\x04")
 
@@ -131,11 +169,11 @@ def test_an_identity_file_is_private_and_holds_one_key(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_text("# created: today\n\nAGE-SECRET-KEY-1X\n")
     path.chmod(0o644)
-    with pytest.raises(KeyFileUnsafe):
+    with pytest.raises(ArchiveKeyInvalid, match="chmod 600"):
         read_identity_file(path)
 
     path.chmod(0o600)
-    assert read_identity_file(path).reveal() == "AGE-SECRET-KEY-1X"
+    assert read_identity_file(path) == Key(identity=Secret("AGE-SECRET-KEY-1X"))
 
     path.write_text("")
     with pytest.raises(ArchiveKeyInvalid):
@@ -151,7 +189,7 @@ def test_age_and_tar_open_what_we_wrote(tmp_path: Path) -> None:
         [AGE, "--decrypt", "--identity", str(key), str(path)], check=True, capture_output=True
     ).stdout
     with tarfile.open(fileobj=io.BytesIO(plain)) as tar:
-        assert tar.getnames() == ["manifest.json", *FILES]
+        assert tar.getnames() == [*FILES, "manifest.json"]
 
 
 def test_we_open_what_age_encrypted(tmp_path: Path) -> None:
