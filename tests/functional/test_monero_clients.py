@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -181,6 +182,24 @@ def test_two_wallets_may_be_made_at_once_in_a_new_place(wallets: Wallets) -> Non
         pair.open_wallet(name, PASSWORD)
         addresses.add(pair.get_address())
     assert len(addresses) == 2
+
+
+def test_a_lean_wallet_is_made_without_hurry(
+    wallets: Wallets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is in the middle of a key exchange goes first."""
+    true = shutil.which("monero-wallet-cli")
+    watched = tmp_path / "monero-wallet-cli"
+    watched.write_text(f'#!/bin/sh\nnice >{tmp_path}/niceness\nexec {true} "$@"\n')
+    watched.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    create_wallet_with_cli(
+        wallets.directory / "slow", "slow", PASSWORD,
+        node_url=wallets.node.url, network=Network.REGTEST,
+    )  # fmt: skip  # what, then where
+
+    assert int((tmp_path / "niceness").read_text()) >= os.nice(0) + 10
 
 
 def test_a_lean_wallet_is_not_made_without_a_node(wallets: Wallets) -> None:

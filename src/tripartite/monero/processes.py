@@ -201,6 +201,10 @@ class WalletRpcProcess:
         self.stop()
 
 
+# Two to four seconds of CPU time that nobody waits for; somebody may wait for a key exchange.
+_WITHOUT_HURRY: Final = ("nice", "-n", "10")
+
+
 def create_wallet_with_cli(
     directory: Path,
     name: str,
@@ -227,7 +231,7 @@ def create_wallet_with_cli(
         password_file = Path(scratch) / "password"
         write_private_file(password_file, password.reveal().encode())
         command = [
-            program("monero-wallet-cli"), *_NETWORK_OPTIONS[network],
+            *_WITHOUT_HURRY, program("monero-wallet-cli"), *_NETWORK_OPTIONS[network],
             f"--generate-new-wallet={wallets / name}", f"--password-file={password_file}",
             "--mnemonic-language=English", "--subaddress-lookahead=1:1", "--trusted-daemon",
             f"--log-file={Path(scratch) / 'log'}", *_wallet_options(directory, node_url),
