@@ -27,6 +27,8 @@ from tripartite.protocol.canonical import Json, digest
 from tripartite.protocol.identity import IdentityMalformed, PublicIdentity
 
 _PAGE: Final = 200
+_MAILBOX_BYTES: Final = 1024**3
+"""More than the coordinator takes of three parties in one escrow."""
 _EVENTS: Final = 500
 _TIMEOUT: Final = httpx2.Timeout(30.0, connect=15.0).as_dict()
 _NONE: Final[Mapping[str, str]] = {}
@@ -34,6 +36,12 @@ _NONE: Final[Mapping[str, str]] = {}
 # Statuses that say nothing about the message itself: it is sent again later.
 _NOT_AN_ANSWER: Final = frozenset({401, 404, 405, 407, 408, 425, 429})
 _KNOWN_404: Final = frozenset({"escrow_unknown", "account_unknown"})
+
+
+class MailboxTooLong(Unavailable):
+    """The coordinator shows more messages of one escrow than there can be."""
+
+    code: ClassVar[str] = "mailbox_too_long"
 
 
 class CoordinatorUrlInsecure(Refused):
@@ -158,17 +166,29 @@ class CoordinatorClient:
         return self._send(f"/api/escrow/{escrow_id}/messages", text)
 
     def messages(self, escrow_id: str, *, after: int) -> Sequence[Forwarded]:
-        """All messages after a position, in order."""
+        """All messages after a position, in order. Raises also ``MailboxTooLong``."""
         found: list[Forwarded] = []
-        page: int | None = after
-        while page is not None:
+        size, page = 0, after
+        while True:
             answer = self._get(f"/api/escrow/{escrow_id}/messages?after={page}&limit={_PAGE}")
             match answer:
-                case {"messages": list(messages), "next": None | int() as page}:
-                    found += [_message(escrow_id, one) for one in messages]
+                case {"messages": list(messages), "next": None | int() as following}:
+                    shown = [_message(escrow_id, one) for one in messages]
                 case _:
                     raise _unreadable()
-        return found
+            for before, one in zip((page, *(one.position for one in shown)), shown, strict=False):
+                if one.position <= before:
+                    raise _unreadable()
+                size += len(one.text)
+            found += shown
+            if following is None:
+                return found
+            # Whoever leads in circles, or on and on, is not followed.
+            if not shown or following != shown[-1].position:
+                raise _unreadable()
+            if size > _MAILBOX_BYTES:
+                raise MailboxTooLong("Ask its operator; this agent reads no further.")
+            page = following
 
     def names(self, escrow_id: str) -> Mapping[Role, str]:
         """Which accounts the parties have, as the coordinator says."""

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from tests.unit.protocol.trade import ESCROW_ID
+from tripartite.agent import coordinator_client
 from tripartite.agent.coordinator_client import (
     CoordinatorBusy,
     CoordinatorClient,
@@ -16,6 +17,7 @@ from tripartite.agent.coordinator_client import (
     CoordinatorRefused,
     CoordinatorUnreachable,
     CoordinatorUrlInsecure,
+    MailboxTooLong,
     Origin,
     TokenNotAccepted,
 )
@@ -143,6 +145,40 @@ def test_messages_are_fetched_page_by_page() -> None:
     found = client(answer).messages(ESCROW_ID, after=0)
 
     assert found == [Forwarded(ESCROW_ID, n, f"text {n}") for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("positions", "following"),
+    [([], 1), ([1], 1), ([1, 3], 2), ([2, 1], 1), ([1, 1], 1), ([1], 2**31)],
+    ids=["empty", "again", "short", "backwards", "twice", "far"],
+)
+def test_a_mailbox_that_leads_in_circles_is_not_read(positions: list[int], following: int) -> None:
+    """Else an agent would ask for ever, and hold everything in memory."""
+    asked: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(str(request.url))
+        assert len(asked) < 9, "it asks for ever"
+        shown = [{"position": one, "envelope": "x"} for one in positions]
+        return httpx2.Response(200, json={"messages": shown, "next": following})
+
+    with pytest.raises(CoordinatorBusy):
+        client(answer).messages(ESCROW_ID, after=0)
+
+
+def test_a_mailbox_that_never_ends_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coordinator_client, "_MAILBOX_BYTES", 1_000)
+    last = 0
+
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        nonlocal last
+        last += 1
+        assert last < 99, "it asks for ever"
+        shown = [{"position": last, "envelope": "x" * 100}]
+        return httpx2.Response(200, json={"messages": shown, "next": last})
+
+    with pytest.raises(MailboxTooLong):
+        client(answer).messages(ESCROW_ID, after=0)
 
 
 def test_names_come_from_the_summary() -> None:
