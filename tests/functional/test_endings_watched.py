@@ -45,11 +45,11 @@ def test_money_that_comes_when_all_is_paid_out_goes_back_by_itself(market: Marke
     deal.until(deal.is_over_for_all)
     released, late = deal.txid, deal.amount // 3
 
-    with market.guarding():
-        deal.pay(late)
-        market.mine(10)
-        deal.until(lambda: deal.state is State.REFUNDING, what="both agents have seen it")
-        deal.finish()
+    deal.pay(late)
+    market.mine(10)
+    deal.look()
+    deal.until(lambda: deal.state is State.REFUNDING, what="both agents have seen it")
+    deal.finish()
 
     assert (deal.state, deal.txid == released) == (State.REFUNDED, False)
     assert deal.receipts() == (late - deal.payout_fee(), 0, 0, 0)

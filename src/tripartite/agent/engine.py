@@ -200,5 +200,6 @@ class Engine:
         self.scheduler.wake(self.reconciler.stir(block=block))
 
     def poke(self) -> None:
-        """The human may have decided something."""
-        self.scheduler.wake(self.desk.decisions.escrows_with_intents())
+        """The human may have decided something, or wants to know."""
+        asked = self.reconciler.asked()
+        self.scheduler.wake(asked.union(self.desk.decisions.escrows_with_intents()))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from tripartite.agent.asked_looks import is_asked
 from tripartite.agent.broadcasts import infos_of_others
 from tripartite.agent.desk import Desk, Later, Outcome
 from tripartite.agent.journal import Freeze, StoredCase
@@ -35,7 +36,7 @@ def watch_late(desk: Desk, case: StoredCase) -> Outcome:
     ended, last = _looks(desk, case, now)
     guarding = timedelta(seconds=desk.pace.guarding)
     pause = max(guarding, min((last - ended) / _SHARE, _LONGEST))
-    if now < last + pause:
+    if now < last + pause and not is_asked(desk.journal, case.escrow_id):
         return Later((last + pause - now).total_seconds())
     paid_at = _block_of_payout(desk, case)
     if paid_at is None:

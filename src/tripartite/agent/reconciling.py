@@ -14,6 +14,7 @@ from typing import ClassVar, Final
 
 import structlog
 
+from tripartite.agent import asked_looks
 from tripartite.agent.agreeing import own_part, proposal_body, say_decision, sign_terms
 from tripartite.agent.broadcasts import look_at_broadcasts
 from tripartite.agent.consulting import consult
@@ -71,6 +72,9 @@ class _Moved:
 
 _MOVED: Final = _Moved()
 
+_SOON: Final = 2.0
+"""Seconds until a look that a person waits for is tried again."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Stall:
@@ -108,6 +112,13 @@ class Reconciler:
     def look_now(self, escrow_id: str) -> None:
         """Don't wait for the next look at the chain."""
         self._looks.forget(escrow_id)
+
+    def asked(self) -> set[str]:
+        """The escrows that a person wants looked at; they are, when they are next woken."""
+        found = asked_looks.asked(self._desk.journal)
+        for escrow_id in found:
+            self._looks.forget(escrow_id)
+        return found
 
     def stir(self, *, block: bool) -> set[str]:
         """The own node shows another block, or pool; the escrows that are to be looked at now."""
@@ -225,13 +236,18 @@ class Reconciler:
             return left
         began, moment = self._monotonic(), self._looks.now()
         outcome = self._act(case, step)
+        watching = isinstance(step, WatchDeposit | WatchPayout)
+        put_off = isinstance(outcome, Later) and not outcome.looked
+        if watching and not put_off:
+            asked_looks.looked(self._desk.journal, case.escrow_id)
         match outcome:
             case None:
                 return None
-            case Later(seconds, looked):
-                if looked and isinstance(step, WatchDeposit | WatchPayout):
-                    return self._looks.made(case, step, moment, seconds)
-                return seconds
+            case Later(seconds, looked=True):
+                return self._looks.made(case, step, moment, seconds) if watching else seconds
+            case Later(seconds):
+                asked = watching and asked_looks.is_asked(self._desk.journal, case.escrow_id)
+                return min(seconds, _SOON) if asked else seconds
             case Seen(event):
                 self._desk.cases.observe(case.escrow_id, event)
                 self._log.info("seen", kind=event.value)

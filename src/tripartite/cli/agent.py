@@ -216,6 +216,28 @@ def status(
 
 
 @app.command()
+def look(
+    escrow: EscrowId,
+    home: HomeOption = None,
+    passphrase_file: PassphraseFile = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Have the agent look at an escrow's money now. It does so by itself, but not all the time.
+
+    For a payment that was made late or by mistake, or a chain that has turned back: what is settled
+    is looked at every few minutes, what is over ever more seldom, down to once a day.
+
+    Example: tripartite agent look 5e5e5e
+    """
+    with exit_codes():
+        from tripartite.agent import asked_looks, deciding  # noqa: PLC0415 — see the module's docstring
+
+        opened = open_party(home, passphrase_file, key_file)
+        asked_looks.ask(opened.journal, deciding.find(opened, escrow).escrow_id)
+        hand_over(opened)
+
+
+@app.command()
 def propose(
     *,
     arbiter: Annotated[str, typer.Option(help="The arbiter's account.")],

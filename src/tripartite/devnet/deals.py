@@ -50,6 +50,10 @@ class Seat:
         """Call it off before money."""
         self._decide("cancel")
 
+    def look(self) -> None:
+        """Have the agent look at the money now."""
+        self.party.run("look", self._escrow_id)
+
     def settle(self, *, vendor_share: int) -> None:
         """Offer the other trader a split; ``vendor_share`` in piconero."""
         self._decide("settle", "--vendor-share", format_xmr(vendor_share))
@@ -263,6 +267,11 @@ class Deal:
         """One deposit with an output per amount (all of it in one by default); not mined yet."""
         paid = amounts or (self.amount,)
         return self.devnet.payer.pay(self.address, paid, unlock_time=unlock_time)
+
+    def look(self) -> None:
+        """Both traders want to know what there is; their agents look at it seldom by themselves."""
+        for seat in (self.buyer, self.vendor):
+            seat.look()
 
     def fund(self, *amounts: int) -> str:
         """Pay, and mine until the deposit counts. The deposit's transaction id."""

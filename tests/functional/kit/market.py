@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 from tripartite.devnet import programs
 from tripartite.devnet.api import Api
@@ -116,24 +115,6 @@ class Market:
             if is_open(deal.state, Event.CANCELLED, by=Teller.BUYER):
                 deal.buyer.cancel()
 
-    @contextmanager
-    def guarding(self) -> Iterator[None]:
-        """The traders look every few seconds at what has money or is over; usually, once an hour.
-
-        Whoever does so for the escrows of all stories has no time for the next one.
-        """
-        traders = (self.buyer, self.vendor)
-        usual = {party: party.pace for party in traders}
-        try:
-            for party in traders:
-                party.pace = (*usual[party], "--guard-seconds", "5")
-                _restart(party)
-            yield
-        finally:
-            for party in traders:
-                party.pace = usual[party]
-                _restart(party)
-
     def attend(self) -> None:
         """These agents work; those of other communities sleep, as every block would wake them."""
         for other in self.devnet.communities:
@@ -152,8 +133,3 @@ class Market:
         for party in self.parties.values():
             if party.pid is None:
                 party.start()
-
-
-def _restart(party: Party) -> None:
-    party.stop()
-    party.start()

@@ -8,7 +8,8 @@ import pytest
 
 from tests.unit.agent.market import NOW, Market, Trader
 from tests.unit.protocol.trade import ESCROW_ID
-from tripartite.agent.wallets.records import Sighting
+from tripartite.agent import asked_looks
+from tripartite.agent.wallets.records import Sighting, SlotsTaken
 from tripartite.domain.deposits import LEAST_LATE, Output
 from tripartite.domain.lifecycle import Event, State, Teller
 from tripartite.domain.money import ATOMIC
@@ -63,6 +64,48 @@ def test_money_after_the_end_is_told_and_goes_back_to_the_buyer(completed: Marke
     assert completed.buyer.wallets.plans[-1].gross(300).parts == (300, 0, 0, 0)
     for trader in (completed.buyer, completed.vendor):
         assert trader.alarms == ["money_after_the_end"]
+
+
+def test_whoever_asks_for_a_look_does_not_wait_for_the_next_one(completed: Market) -> None:
+    """Once: the next look comes when it would have come."""
+    for trader in (completed.buyer, completed.vendor):
+        late(trader)
+        time_passes(trader, timedelta(days=100), timedelta(hours=1))
+    completed.settle()
+    assert completed.record.late == {}, "the next look is hours away"
+
+    for trader in (completed.buyer, completed.vendor):
+        asked_looks.ask(trader.opened.journal, ESCROW_ID)
+        assert trader.reconciler.asked() == {ESCROW_ID}
+    completed.settle()
+
+    assert completed.record.payout is not None
+    assert completed.record.payout.event is Event.DEPOSIT_ARRIVED_LATE
+    for trader in (completed.buyer, completed.vendor):
+        trader.work()
+        assert trader.reconciler.asked() == set()
+
+
+def test_a_look_that_was_asked_for_is_tried_again_soon_while_all_wallets_are_busy(
+    completed: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buyer = completed.buyer
+    time_passes(buyer, timedelta(days=100), timedelta(hours=1))
+    asked_looks.ask(buyer.opened.journal, ESCROW_ID)
+    buyer.reconciler.asked()
+
+    def busy(*_: object, **__: object) -> Sighting:
+        raise SlotsTaken("All are in the middle of something.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(buyer.wallets, "left_over", busy)
+        pause = buyer.work()
+    assert pause is not None
+    assert 0 < pause <= 2
+    assert buyer.reconciler.asked() == {ESCROW_ID}
+
+    buyer.work()
+    assert buyer.reconciler.asked() == set()
 
 
 def test_what_only_one_wallet_sees_opens_nothing(completed: Market) -> None:
