@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx2
 
+from tripartite.agent.arbiters import require_online
 from tripartite.agent.ports import Forwarded, Placed
 from tripartite.agent.speaking import MessageRefused
 from tripartite.domain.errors import Refused, Unavailable
@@ -286,6 +287,11 @@ class CoordinatorClient:
             require_open(maintenance)
             require_room(limits, used, amount)
 
+    def require_arbiter(self, account: str) -> None:
+        """Raise ``ArbiterOffline`` if this agent is known to be away; else as in ``require_room``."""
+        with suppress(CoordinatorBusy, CoordinatorUnreachable, CoordinatorRefused):
+            require_online(account, self._get("/api/arbiters"))
+
     def network(self) -> str:
         """The Monero network that the coordinator serves."""
         match self._get("/api/network"):
@@ -357,17 +363,15 @@ class CoordinatorClient:
 
 def _limits(answer: Mapping[str, Json]) -> tuple[Limits, Used, str]:
     """Limits, what is in use of them, and the reason of a maintenance."""
-    most, total, left, number, places, reason = (
-        answer.get(name)
-        for name in (
-            "max_escrow_amount_atomic",
-            "max_total_volume_atomic",
-            "total_volume_left_atomic",
-            "max_concurrent_escrows",
-            "concurrent_escrows_left",
-            "reason",
-        )
+    names = (
+        "max_escrow_amount_atomic",
+        "max_total_volume_atomic",
+        "total_volume_left_atomic",
+        "max_concurrent_escrows",
+        "concurrent_escrows_left",
+        "reason",
     )
+    most, total, left, number, places, reason = (answer.get(name) for name in names)
     match most, total, left, number, places, reason:
         case (str() | None, str() | None, str() | None, int() | None, int() | None, str()):
             volume = _piconero(total)
