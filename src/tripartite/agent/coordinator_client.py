@@ -33,6 +33,7 @@ _MAILBOX_BYTES: Final = 1024**3
 _EVENTS: Final = 500
 _TIMEOUT: Final = httpx2.Timeout(30.0, connect=15.0).as_dict()
 _NONE: Final[Mapping[str, str]] = {}
+_WRITTEN: Final = "Write it as https://host or https://host:port."
 
 # Statuses that say nothing about the message itself: it is sent again later.
 _NOT_AN_ANSWER: Final = frozenset({401, 404, 405, 407, 408, 425, 429})
@@ -98,11 +99,9 @@ class Origin:
             parts = urlsplit(self.url)
             host, _ = parts.hostname or "", parts.port
         except ValueError as error:
-            raise CoordinatorUrlInsecure(
-                "Write it as https://host or https://host:port."
-            ) from error
+            raise CoordinatorUrlInsecure(_WRITTEN) from error
         if not host or parts.path or parts.query or parts.fragment or parts.username is not None:
-            raise CoordinatorUrlInsecure("Write it as https://host or https://host:port.")
+            raise CoordinatorUrlInsecure(_WRITTEN)
         allowed = parts.scheme == "https" or (
             parts.scheme == "http" and (host.endswith(".onion") or _is_loopback(host))
         )
@@ -412,10 +411,9 @@ def is_position(number: int) -> bool:
 
 
 def _is_loopback(host: str) -> bool:
-    try:
+    with suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return host == "localhost"
 
 
 def _unreadable() -> CoordinatorBusy:

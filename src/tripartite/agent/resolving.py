@@ -23,8 +23,8 @@ from tripartite.domain.terms import Details
 from tripartite.protocol.bodies import write_move
 from tripartite.protocol.canonical import Json
 from tripartite.protocol.envelope import Kind, read_envelope
-from tripartite.protocol.next_step import awaits_move
 from tripartite.protocol.record import Offer, Record
+from tripartite.protocol.succession import may_replace
 
 _EVEN: Final = ALL_BPS // 2
 
@@ -91,8 +91,8 @@ def move(opened: OpenHome, escrow: str) -> Choice:
     succeeds = look.record.agreement.terms.succeeds
     mine = look.record.offers.get(look.case.role)
     theirs = [one for one in _offers(look) if one.successor is not None]
-    # A successor may be succeeded in its turn: then it is the one that the money leaves.
-    if succeeds is not None and awaits_move(look.record):
+    # A successor that has its money may be succeeded in its turn.
+    if succeeds is not None and not may_replace(look.record, look.case.role):
         look = _look(opened, succeeds.escrow_id)
         theirs = [one for one in _offers(look) if one.successor is not None]
         mine = look.record.offers.get(look.case.role)

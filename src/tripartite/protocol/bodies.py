@@ -9,8 +9,7 @@
     key_exchange_restart  reason
     deposit_report        confirmed, pending, locked (piconero as text), height
     release, refund       –           the terms say who gets how much
-    settlement_offer      vendor_share (piconero as text, of the agreed amount), or
-                          successor {escrow_id, contract_id, address} that gets everything
+    settlement_offer      vendor_share (piconero as text), or successor that gets everything
     settlement_accept     offer (hash of that envelope)
     dispute, statement    sealed {text}
     evidence              sealed {name, type, sha256, part, parts, data}

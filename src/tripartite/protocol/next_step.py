@@ -134,8 +134,9 @@ def waiting_on(record: Record) -> tuple[tuple[Role, str], ...]:
             return tuple((role, MOVE) for role in _WATCHERS)
         return () if is_bound(record) and has_money(record) else ((Role.BUYER, "deposit"),)
     movers = [role for role, offer in record.offers.items() if offer.successor is not None]
-    if len(movers) == 1:
-        return tuple((role, MOVE) for role in _WATCHERS if role not in movers)
+    if movers:
+        # Two who offered at the same time: one of them still has to agree to the other's.
+        return tuple((role, MOVE) for role in _WATCHERS if [role] != movers)
     for role, event in _DECIDERS:
         if event in open_moves(record.state, role) and event.verb is not None:
             return ((role, event.verb),)
