@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.agent.market import TXID, Market, Trader
+from tests.unit.agent.test_page import Reader
 from tests.unit.protocol.trade import DEPOSIT_ADDRESS, ESCROW_ID, OTHER_ADDRESS, terms
 from tripartite.agent import deciding, proposing, replacing, resolving
 from tripartite.agent.deciding import AddressMissing
@@ -256,6 +257,28 @@ def test_who_has_signed_waits_for_the_other(town: Town) -> None:
     assert agreed.decision is Decision.AGREE
     with pytest.raises(OtherThanExpected):  # ``agree --yes`` is about splits and rulings
         resolving.expect(agreed, vendor_share=None, vendor_bps=None)
+
+
+def test_on_the_agents_own_page_the_money_is_moved_like_any_other_decision(town: Town) -> None:
+    town.agree()
+    reader = Reader(town.vendor)
+    reader.enter()
+    page = reader.get(f"/escrow/{town.new_id}")
+    assert "Sign that the money is moved" in page.text
+    assert f"/escrow/{town.new_id}/move" in page.body
+    assert "Nobody pays in" in page.text
+    assert f"/escrow/{ESCROW_ID}/replace_arbiter" in reader.get(f"/escrow/{ESCROW_ID}").body
+    assert "The new arbiter" in reader.get(f"/escrow/{ESCROW_ID}/replace_arbiter").text
+
+    asked = reader.get(f"/escrow/{town.new_id}/move")
+    assert "erin" in asked.text
+    assert OTHER_ADDRESS in asked.text
+    assert reader.say_yes(asked).status == 303
+    town.settle()
+
+    assert waiting_on(town.market.record) == ((BUYER, "move"),)
+    offered = reader.get(f"/escrow/{ESCROW_ID}").text
+    assert "all of it to the new arbiter's escrow" in offered
 
 
 # Lies
