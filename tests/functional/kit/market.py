@@ -144,8 +144,9 @@ class Market:
         for party in self.parties.values():
             party.resume()
         # An arbiter who slept for long isn't given new escrows before their agent speaks up again.
-        with self.arbiter.api() as api:
-            api.ask("POST", "/api/agent/heartbeat", {})
+        if self.coordinator.pid is not None:
+            with self.arbiter.api() as api:
+                api.ask("POST", "/api/agent/heartbeat", {})
 
     def mend(self) -> None:
         """Start again what a story left stopped."""
