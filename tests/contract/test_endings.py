@@ -41,7 +41,9 @@ def test_offers_are_shown_until_one_is_accepted(market: Market) -> None:
     deal = market.disputed_deal()
     share: dict[str, Json] = {"vendor_share": "5"}
     market.say(deal, Role.VENDOR, Kind.SETTLEMENT_OFFER, body=share)
-    assert summary(market, deal.escrow_id)["offers"] == [{"by": "vendor", "vendor_share": "5"}]
+    assert summary(market, deal.escrow_id)["offers"] == [
+        {"by": "vendor", "vendor_share": "5", "moves_to": None}
+    ]
     assert deal.record is not None
     offered = deal.record.offers[Role.VENDOR].digest
 

@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 
 import tests.unit.coordinator.conftest  # noqa: F401 — sets Django up for what is imported below
 from tests.budget import budget
-from tests.unit.protocol.trade import ADDRESSES, DEPOSIT_ADDRESS, Trade
+from tests.unit.protocol.trade import ADDRESSES, DEPOSIT_ADDRESS, Trade, terms
 from tripartite.agent import arguing, coordinator_client, event_stream, panels, proposing
 from tripartite.agent.offline import bundles, kit
 from tripartite.agent.page import forms, typed
@@ -460,7 +460,7 @@ def bodies_say(body: object) -> None:
             bodies.read_attestation, bodies.read_key_images, bodies.read_broadcast,
             bodies.read_offer_accept, bodies.read_ruling, bodies.read_seen,
             lambda one: bodies.read_accept(one, proposal="ab" * 32),
-            lambda one: bodies.read_offer(one, amount=10**12),
+            lambda one: bodies.read_offer(one, terms=terms()),
             lambda one: bodies.read_report(one.body),
             lambda one: bodies.open_sealed(one, "txset", reader=ME),
         ):  # fmt: skip

@@ -11,12 +11,14 @@ from typing import ClassVar
 
 from tripartite.agent.arguing import sealed_to_others
 from tripartite.agent.decisions import DONE, Decision, Intent, OwnPart
-from tripartite.agent.desk import Desk, Outcome
+from tripartite.agent.desk import Desk, Outcome, opened_details
 from tripartite.agent.journal import StoredCase
 from tripartite.agent.speaking import Say
+from tripartite.agent.succession import require_sound
 from tripartite.domain.addresses import parse_address
 from tripartite.domain.errors import Refused, Tampered
 from tripartite.domain.parties import Role
+from tripartite.domain.succession import check_same_details
 from tripartite.domain.terms import Details, check_details
 from tripartite.protocol.agreement import Agreement, write_details
 from tripartite.protocol.canonical import Json
@@ -110,11 +112,14 @@ def own_part(intent: Intent) -> OwnPart:
 def sign_terms(desk: Desk, case: StoredCase) -> Outcome:
     """Sign the contract id, after looking at everything it stands for.
 
-    Raises ``OwnPartChanged``, ``DetailsSwapped``, ``TermsUnsound``, or what reading an address
-    raises.
+    Raises ``OwnPartChanged``, ``DetailsSwapped``, ``TermsUnsound``, what reading an address
+    raises, and for a successor ``SuccessorDiffers`` and ``NothingToMove``.
     """
     parts = desk.details(case)
     check_details(case.record.agreement.terms, parts)
+    old = require_sound(desk.journal, case.record.agreement)
+    if old is not None:
+        check_same_details(opened_details(desk.journal, desk.identity, old), parts)
     given = desk.decisions.own_part(case.escrow_id)
     mine = parts[case.role]
     if given is None or (mine.address.text, mine.subject, mine.salt) != (

@@ -64,12 +64,19 @@ def require_consent(journal: Journal, case: StoredCase) -> None:
     payout = case.record.payout
     assert payout is not None
     signs = case.role in payout.signers
-    if not signs or not (
-        (payout.event, case.role) in _BY_ITSELF or _is_own_word(journal, case, payout)
-    ):
+    if not signs or not (_is_harmless(case, payout.event) or _is_own_word(journal, case, payout)):
         raise ConsentMissing(
             "Nothing was signed. Look at `tripartite agent case`, and decide what you agree to."
         )
+
+
+def _is_harmless(case: StoredCase, event: Event) -> bool:
+    """Whether this payout can't hurt the party."""
+    if event is Event.DEPOSIT_ARRIVED_LATE and case.role is Role.VENDOR:
+        # What comes late to a successor may be the move: a buyer who signs last can hold it back
+        # until the vendor has lost patience and called the successor off.
+        return case.record.agreement.terms.succeeds is None
+    return (event, case.role) in _BY_ITSELF
 
 
 def _is_own_word(journal: Journal, case: StoredCase, payout: Payout) -> bool:
@@ -84,7 +91,7 @@ def _is_own_word(journal: Journal, case: StoredCase, payout: Payout) -> bool:
 
 
 def _agreed_split(journal: Journal, case: StoredCase, payout: Payout) -> bool:
-    """The offer that was accepted is the payout's, and this party's own word is among the two."""
+    """The split or move that was accepted is the payout's, and this party's word is among the two."""
     accepted = _said(journal, case, Kind.SETTLEMENT_ACCEPT, payout.cosigner)
     if accepted is None:
         return False
@@ -92,10 +99,11 @@ def _agreed_split(journal: Journal, case: StoredCase, payout: Payout) -> bool:
     if text is None:
         return False
     offer = read_envelope(text)
-    share = read_offer(offer, amount=case.record.agreement.terms.amount)
+    said = read_offer(offer, terms=case.record.agreement.terms)
+    agreed = (said.vendor_share, said.successor) == (payout.vendor_share, payout.successor)
     fits = offer.kind is Kind.SETTLEMENT_OFFER and offer.role is payout.builder
     mine = offer if case.role is payout.builder else accepted
-    return fits and share == payout.vendor_share and _own(journal, case, mine)
+    return fits and agreed and _own(journal, case, mine)
 
 
 def _ruled(journal: Journal, case: StoredCase, payout: Payout) -> bool:

@@ -109,20 +109,22 @@ def verified_record(journal: Journal, escrow_id: str) -> Record:
     return record
 
 
-def proposing(agreement: Agreement, mine: Details) -> Consent:
-    """What somebody reads who proposes."""
+def proposing(agreement: Agreement, mine: Details, old: Record | None = None) -> Consent:
+    """What somebody reads who proposes; ``old`` is the escrow that it succeeds."""
     terms = agreement.terms
     return Consent(
         question=f"Propose this escrow over {format_xmr(terms.amount)} XMR as its "
         f"{terms.proposer.value}?",
-        facts=facts(terms, {terms.proposer: mine}),
+        facts=(*facts(terms, {terms.proposer: mine}), *_before(old)),
         endings=endings(terms),
-        notes=(*notes(terms), _pays_in(terms, terms.proposer)),
+        notes=(*notes(terms), *_pays_in(terms, terms.proposer)),
     )
 
 
-def accepting(record: Record, role: Role, details: Mapping[Role, Details]) -> Consent:
-    """What somebody reads who accepts a proposal.
+def accepting(
+    record: Record, role: Role, details: Mapping[Role, Details], old: Record | None = None
+) -> Consent:
+    """What somebody reads who accepts a proposal; ``old`` as in ``proposing``.
 
     Raises ``NotOpenToYou`` if this party has given its part already.
     """
@@ -131,9 +133,9 @@ def accepting(record: Record, role: Role, details: Mapping[Role, Details]) -> Co
     terms = record.agreement.terms
     return Consent(
         question=f"Accept these terms as the {role.value}?",
-        facts=facts(terms, details),
+        facts=(*facts(terms, details), *_before(old)),
         endings=endings(terms),
-        notes=(*notes(terms), _pays_in(terms, role)),
+        notes=(*notes(terms), *_pays_in(terms, role)),
     )
 
 
@@ -242,7 +244,7 @@ def endings(terms: Terms) -> tuple[EndingRow, ...]:
     return tuple(rows)
 
 
-def _money(record: Record) -> tuple[int, str]:
+def money(record: Record) -> tuple[int, str]:
     """What every reporting wallet has, and whether it can be paid out yet."""
     reports = record.reports.values()
     confirmed = min((one.confirmed for one in reports), default=0)
@@ -259,7 +261,7 @@ def payout_consent(
     row: Callable[[int], EndingRow],
 ) -> Consent:
     """What somebody reads whose word starts a payout: ``row`` says who gets what of the money."""
-    paid, counts = _money(record)
+    paid, counts = money(record)
     terms = record.agreement.terms
     return Consent(
         question=question,
@@ -277,7 +279,7 @@ def facts(terms: Terms, details: Mapping[Role, Details]) -> tuple[tuple[str, str
         ("network", terms.network.value),
         ("what is traded", printable(subject or "(not said)")),
         ("amount", f"{format_xmr(terms.amount)} XMR"),
-        ("buyer pays in", f"{format_xmr(terms.amount_due)} XMR"),
+        *_paid_in(terms),
         ("confirmations", str(terms.required_confirmations)),
         ("arbiter's fee", f"{percent(terms.fees.arbiter_bps)} of what is ruled on"),
     ]
@@ -298,13 +300,36 @@ def notes(terms: Terms) -> tuple[str, ...]:
     )
 
 
-def _pays_in(terms: Terms, role: Role) -> str:
-    if role is Role.BUYER:
+def _paid_in(terms: Terms) -> tuple[tuple[str, str], ...]:
+    due = f"{format_xmr(terms.amount_due)} XMR"
+    if terms.succeeds is None:
+        return (("buyer pays in", due),)
+    return (("moved here", due), ("from escrow", terms.succeeds.escrow_id))
+
+
+def _before(old: Record | None) -> tuple[tuple[str, str], ...]:
+    if old is None:
+        return ()
+    terms = old.agreement.terms
+    return (
+        ("amount so far", f"{format_xmr(terms.amount)} XMR"),
+        ("arbiter's fee so far", f"{percent(terms.fees.arbiter_bps)} of what is ruled on"),
+    )
+
+
+def _pays_in(terms: Terms, role: Role) -> tuple[str, ...]:
+    if terms.succeeds is not None:
         return (
+            "Nobody pays in: the money is moved here once buyer and vendor have both signed that.",
+            "What the move leaves over goes back to the buyer with the payout.",
+        )
+    if role is Role.BUYER:
+        pays = (
             f"You will pay {format_xmr(terms.amount_due)} XMR to an address that your own agent "
             "shows once all three have attested it. Take it from nowhere else."
         )
-    return "You pay nothing in."
+        return (pays,)
+    return ("You pay nothing in.",)
 
 
 def require_open(record: Record, role: Role, event: Event) -> None:

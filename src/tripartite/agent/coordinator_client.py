@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx2
 
+from tripartite.agent.arbiters import require_online
 from tripartite.agent.ports import Forwarded, Placed
 from tripartite.agent.speaking import MessageRefused
 from tripartite.domain.errors import Refused, Unavailable
@@ -32,6 +33,7 @@ _MAILBOX_BYTES: Final = 1024**3
 _EVENTS: Final = 500
 _TIMEOUT: Final = httpx2.Timeout(30.0, connect=15.0).as_dict()
 _NONE: Final[Mapping[str, str]] = {}
+_WRITTEN: Final = "Write it as https://host or https://host:port."
 
 # Statuses that say nothing about the message itself: it is sent again later.
 _NOT_AN_ANSWER: Final = frozenset({401, 404, 405, 407, 408, 425, 429})
@@ -97,11 +99,9 @@ class Origin:
             parts = urlsplit(self.url)
             host, _ = parts.hostname or "", parts.port
         except ValueError as error:
-            raise CoordinatorUrlInsecure(
-                "Write it as https://host or https://host:port."
-            ) from error
+            raise CoordinatorUrlInsecure(_WRITTEN) from error
         if not host or parts.path or parts.query or parts.fragment or parts.username is not None:
-            raise CoordinatorUrlInsecure("Write it as https://host or https://host:port.")
+            raise CoordinatorUrlInsecure(_WRITTEN)
         allowed = parts.scheme == "https" or (
             parts.scheme == "http" and (host.endswith(".onion") or _is_loopback(host))
         )
@@ -286,6 +286,11 @@ class CoordinatorClient:
             require_open(maintenance)
             require_room(limits, used, amount)
 
+    def require_arbiter(self, account: str) -> None:
+        """Raise ``ArbiterOffline`` if this agent is known to be away; else as in ``require_room``."""
+        with suppress(CoordinatorBusy, CoordinatorUnreachable, CoordinatorRefused):
+            require_online(account, self._get("/api/arbiters"))
+
     def network(self) -> str:
         """The Monero network that the coordinator serves."""
         match self._get("/api/network"):
@@ -357,17 +362,15 @@ class CoordinatorClient:
 
 def _limits(answer: Mapping[str, Json]) -> tuple[Limits, Used, str]:
     """Limits, what is in use of them, and the reason of a maintenance."""
-    most, total, left, number, places, reason = (
-        answer.get(name)
-        for name in (
-            "max_escrow_amount_atomic",
-            "max_total_volume_atomic",
-            "total_volume_left_atomic",
-            "max_concurrent_escrows",
-            "concurrent_escrows_left",
-            "reason",
-        )
+    names = (
+        "max_escrow_amount_atomic",
+        "max_total_volume_atomic",
+        "total_volume_left_atomic",
+        "max_concurrent_escrows",
+        "concurrent_escrows_left",
+        "reason",
     )
+    most, total, left, number, places, reason = (answer.get(name) for name in names)
     match most, total, left, number, places, reason:
         case (str() | None, str() | None, str() | None, int() | None, int() | None, str()):
             volume = _piconero(total)
@@ -408,10 +411,9 @@ def is_position(number: int) -> bool:
 
 
 def _is_loopback(host: str) -> bool:
-    try:
+    with suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return host == "localhost"
 
 
 def _unreadable() -> CoordinatorBusy:

@@ -13,9 +13,11 @@ from tripartite.agent.decisions import Decision, Decisions, Verified
 from tripartite.agent.desk import opened_details
 from tripartite.agent.home import OpenHome
 from tripartite.agent.journal import StoredCase
+from tripartite.agent.succession import require_sound
 from tripartite.domain.addresses import parse_address
-from tripartite.domain.errors import Unavailable
+from tripartite.domain.errors import Refused, Unavailable
 from tripartite.domain.parties import Role
+from tripartite.domain.succession import check_same_details
 from tripartite.domain.terms import Details, check_details
 from tripartite.protocol.agreement import SALT_BYTES
 from tripartite.protocol.canonical import Json
@@ -30,6 +32,12 @@ class NamesNotKnownYet(Unavailable):
     """The coordinator hasn't said yet which accounts the parties have."""
 
     code: ClassVar[str] = "names_not_known_yet"
+
+
+class AddressMissing(Refused):
+    """Nobody said where you are to be paid."""
+
+    code: ClassVar[str] = "address_missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +60,23 @@ def wait_for_names(opened: OpenHome, escrow: str) -> None:
         time.sleep(_LOOK_SECONDS)
 
 
-def accept(opened: OpenHome, escrow: str, address: str) -> Choice:
+def accept(opened: OpenHome, escrow: str, address: str | None) -> Choice:
     """A proposal to be accepted, with the address at which this party is paid.
 
-    Raises ``EscrowUnknownHere``, ``NamesNotKnownYet``, ``NotOpenToYou``, ``ContactKeyChanged``, ``TermsUnsound``, the
+    A trader in a successor leaves it out: it is that of the old escrow, which is looked at, too.
+
+    Raises ``AddressMissing``, ``SuccessorDiffers``, ``NothingToMove``, ``EscrowUnknownHere``, ``NamesNotKnownYet``, ``NotOpenToYou``, ``ContactKeyChanged``, ``TermsUnsound``, the
     errors of ``parse_address``, and what judging the record anew raises.
     """
     case, record = verified(opened, escrow)
     if not case.names:
         raise NamesNotKnownYet("Let the agent run for a moment, then accept.")
+    old = require_sound(opened.journal, record.agreement)
+    before = {} if old is None else opened_details(opened.journal, opened.identity, old)
+    if not address and case.role in before:
+        address = before[case.role].address.text
+    if not address:
+        raise AddressMissing("Name a Monero address of yours.")
     mine = Details(
         role=case.role,
         address=parse_address(address, opened.network),
@@ -68,8 +84,10 @@ def accept(opened: OpenHome, escrow: str, address: str) -> Choice:
         salt=secrets.token_hex(SALT_BYTES),
     )
     given = opened_details(opened.journal, opened.identity, record)
-    shown = consent.accepting(record, case.role, {**given, case.role: mine})
+    shown = consent.accepting(record, case.role, {**given, case.role: mine}, old)
     check_details(record.agreement.terms, {**given, case.role: mine})
+    if old is not None:
+        check_same_details(before, {**given, case.role: mine})
     content: dict[str, Json] = {
         "proposal": record.proposal,
         "address": mine.address.text,

@@ -11,7 +11,9 @@ from tripartite.agent.arguing import Part
 from tripartite.agent.consent import (
     Consent,
     ending_row,
+    endings,
     facts,
+    money,
     notes,
     payout_consent,
     percent,
@@ -49,14 +51,43 @@ def offering(
 def agreeing(record: Record, role: Role, details: Mapping[Role, Details], offer: Offer) -> Consent:
     """What a trader reads who accepts the other's split. Raises ``NotOpenToYou``."""
     require_open(record, role, Event.SETTLEMENT_AGREED)
-    terms = record.agreement.terms
-    share = f"{format_xmr(offer.vendor_share)} of {format_xmr(terms.amount)} XMR"
+    terms, vendor_share = record.agreement.terms, offer.vendor_share
+    assert vendor_share is not None, "a move is shown by ``moving``"
+    share = f"{format_xmr(vendor_share)} of {format_xmr(terms.amount)} XMR"
     return payout_consent(
         record,
         details,
         question=f"Agree that the vendor gets {share} and the buyer the rest? {_NOT_BACK}",
         row=lambda paid: ending_row(
-            "settled", divide(terms.amount, paid, terms.fees, vendor_share=offer.vendor_share)
+            "settled", divide(terms.amount, paid, terms.fees, vendor_share=vendor_share)
+        ),
+    )
+
+
+def moving(record: Record, role: Role, new: Record, details: Mapping[Role, Details]) -> Consent:
+    """What a trader reads who signs that all the money goes to the successor ``new``.
+
+    ``details`` are those of the successor. Raises ``NotOpenToYou``.
+    """
+    require_open(record, role, Event.SETTLEMENT_PROPOSED)
+    terms = new.agreement.terms
+    paid, counts = money(record)
+    return Consent(
+        question="Move all of the money to the new escrow, with its arbiter? It is moved when buyer "
+        "and vendor have both signed.",
+        facts=(
+            ("from escrow", record.escrow_id),
+            ("in the wallet", f"{format_xmr(paid)} XMR {counts}"),
+            ("amount so far", f"{format_xmr(record.agreement.terms.amount)} XMR"),
+            *facts(terms, details),
+            ("moved to", new.address or ""),
+        ),
+        endings=endings(terms),
+        notes=(
+            "The network's fee of the move comes out of what is moved.",
+            "What the move leaves over goes back to the buyer with the payout.",
+            "The arbiter so far has no part in it any more, and earns nothing.",
+            "Statements and evidence don't go along: show them to the new arbiter again.",
         ),
     )
 

@@ -15,9 +15,10 @@ from tripartite.agent.broadcasts import tell_of_unknown
 from tripartite.agent.desk import Desk, Later, Outcome
 from tripartite.agent.examining import note_trouble
 from tripartite.agent.journal import Freeze, StoredCase
-from tripartite.agent.payouts import PayoutPlan
+from tripartite.agent.payouts import Move, PayoutPlan
 from tripartite.agent.ports import Boundary
 from tripartite.agent.speaking import Say
+from tripartite.agent.succession import require_destination
 from tripartite.agent.telling import note_images
 from tripartite.agent.verification import PayoutRefused
 from tripartite.agent.wallet_book import Phase
@@ -148,8 +149,16 @@ def escrow_wallet(desk: Desk, case: StoredCase) -> WalletRef:
 
 
 def payout_plan(desk: Desk, case: StoredCase) -> PayoutPlan:
-    """What the signed terms and the signed decision ask for."""
+    """What the signed terms and the signed decision ask for.
+
+    A move is judged here again, by what this agent itself knows of the new escrow: raises what
+    ``require_destination`` raises.
+    """
     payout, terms = _payout(case), case.record.agreement.terms
+    move = None
+    if payout.successor is not None:
+        to = require_destination(desk.journal, desk.identity, case.record, payout.successor)
+        move = Move(to.successor.address, to.record.agreement.terms.amount_due)
     addresses = {
         Recipient(role.value): part.address.text for role, part in desk.details(case).items()
     }
@@ -166,6 +175,7 @@ def payout_plan(desk: Desk, case: StoredCase) -> PayoutPlan:
         event=payout.event,
         vendor_share=payout.vendor_share,
         vendor_bps=payout.vendor_bps,
+        move=move,
         key_images=payout.key_images or None,
     )
 

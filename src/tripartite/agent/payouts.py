@@ -57,13 +57,27 @@ class PayoutPlanUnsound(Refused):
     code: ClassVar[str] = "payout_plan_unsound"
 
 
+class MoveFallsShort(Refused):
+    """Less would arrive in the new escrow than its terms ask for."""
+
+    code: ClassVar[str] = "move_falls_short"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A payout of everything to the wallet of another escrow, where ``due`` piconero must arrive."""
+
+    address: str
+    due: int
+
+
 @dataclass(frozen=True, slots=True)
 class PayoutPlan:
     """What the signed terms and the signed decision ask for.
 
     ``event`` is the decision that is carried out. A settlement names the ``vendor_share`` of the
-    agreed ``amount`` in piconero, a ruling the ``vendor_bps``. ``addresses`` holds the payout
-    address of everybody who could be paid. ``key_images`` are those of the outputs that the builder
+    agreed ``amount`` in piconero, or the ``move`` that leaves nobody a share; a ruling names the
+    ``vendor_bps``. ``addresses`` holds the payout address of everybody who could be paid. ``key_images`` are those of the outputs that the builder
     says it spends, None before it has spoken. Raises PayoutPlanUnsound and the errors of
     ``parse_address``.
     """
@@ -76,11 +90,14 @@ class PayoutPlan:
     event: Event
     vendor_share: int | None = None
     vendor_bps: int | None = None
+    move: Move | None = None
     key_images: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         """Refuse addresses that would make "who gets what" ambiguous."""
         texts = [self.multisig_address, *self.addresses.values()]
+        if self.move is not None:
+            texts.append(self.move.address)
         parsed = [parse_address(text, self.network) for text in texts]
         # By keys, not by text: an integrated address has another text than its plain form.
         if len({(one.spend_key, one.view_key) for one in parsed}) != len(parsed):
@@ -89,18 +106,25 @@ class PayoutPlan:
             )
         if sum(one.kind is AddressKind.INTEGRATED for one in parsed) > 1:
             raise PayoutPlanUnsound("Monero carries one payment id in a transaction, not two.")
-        if (self.event is Event.SETTLEMENT_AGREED) != (self.vendor_share is not None):
-            raise PayoutPlanUnsound("A settlement, and nothing else, names the vendor's share.")
+        named = (self.vendor_share is not None) + (self.move is not None)
+        if named != (self.event is Event.SETTLEMENT_AGREED):
+            raise PayoutPlanUnsound(
+                "A settlement, and nothing else, names either the vendor's share or a move."
+            )
         if (self.event in RULINGS) != (self.vendor_bps is not None):
             raise PayoutPlanUnsound("A ruling, and nothing else, names the vendor's basis points.")
 
     @property
     def names_payment_id(self) -> bool:
         """Whether somebody is paid at an integrated address."""
-        return any(
+        return self.move is None and any(
             parse_address(text, self.network).kind is AddressKind.INTEGRATED
             for text in self.addresses.values()
         )
+
+    def recipients(self, balance: int) -> int:
+        """How many are paid out of ``balance``. Raises as ``gross``."""
+        return 1 if self.move is not None else len(self.gross(balance).items())
 
     def gross(self, balance: int) -> Split:
         """Who gets how much of ``balance`` before the network fee.
@@ -123,9 +147,17 @@ def expected(plan: PayoutPlan, balance: int, fee: int) -> dict[str, int]:
     """Address → piconero, for a wallet that holds ``balance`` and a network fee of ``fee``.
 
     The amounts add up to balance - fee; nobody is listed with 0. Raises the errors of
-    ``PayoutPlan.gross`` and NetworkFeeAboveBalance, and PayoutPlanUnsound for a payee without
-    address.
+    ``PayoutPlan.gross`` and NetworkFeeAboveBalance, PayoutPlanUnsound for a payee without
+    address, and MoveFallsShort.
     """
+    if plan.move is not None:
+        if balance - fee < plan.move.due:
+            raise MoveFallsShort(
+                f"{plan.move.due - balance + fee} piconero would be missing there. Wait for lower "
+                "fees, or propose a successor with a smaller amount.",
+                missing=plan.move.due - balance + fee,
+            )
+        return {plan.move.address: balance - fee}
     parts = net_of_fee(plan.gross(balance), fee, plan.fees.bearer).items()
     missing = [recipient.value for recipient, _ in parts if recipient not in plan.addresses]
     if missing:

@@ -34,6 +34,9 @@ class Directory(Protocol):
     def require_room(self, amount: Piconero) -> None:
         """Raise an error of ``domain.limits`` if it would not be taken now."""
 
+    def require_arbiter(self, account: str) -> None:
+        """Raise ``ArbiterOffline`` if this arbiter's agent is known to be away."""
+
 
 class ProposalMalformed(Refused):
     """That can't be proposed."""
@@ -156,7 +159,7 @@ def prepare(
     ``escrow_id`` is 32 random hexadecimal digits; they are made here unless given.
 
     Raises ``PartyNotPaired``, ``CoordinatorRefused`` (``account_unknown``),
-    ``ContactKeyChanged``, ``TermsUnsound``, the errors of ``parse_address`` and of
+    ``ContactKeyChanged``, ``ArbiterOffline``, ``TermsUnsound``, the errors of ``parse_address`` and of
     ``domain.limits``, or another ``Unavailable``.
     """
     mine = Details(
@@ -166,7 +169,8 @@ def prepare(
         salt=secrets.token_hex(SALT_BYTES),
     )
     directory.require_room(draft.amount)
-    identities, contacts = _look_up(opened, draft, directory)
+    identities, contacts = look_up(opened, draft.others, directory)
+    directory.require_arbiter(draft.others[Role.ARBITER])
     account = opened.journal.setting("account") or ""
     parties = {**identities, draft.role: opened.identity.public}
     names = {**draft.others, draft.role: account}
@@ -224,13 +228,17 @@ def directory_of(opened: OpenHome) -> Iterator[Directory]:
         client.close()
 
 
-def _look_up(
-    opened: OpenHome, draft: Draft, directory: Directory
+def look_up(
+    opened: OpenHome, accounts: Mapping[Role, str], directory: Directory
 ) -> tuple[dict[Role, PublicIdentity], dict[Role, Contact | None]]:
+    """Who has these accounts, and how this agent knows them.
+
+    Raises ``PartyNotPaired``, ``CoordinatorRefused`` (``account_unknown``), ``ContactKeyChanged``.
+    """
     decisions = Decisions(opened.journal)
     identities: dict[Role, PublicIdentity] = {}
     contacts: dict[Role, Contact | None] = {}
-    for role, account in draft.others.items():
+    for role, account in accounts.items():
         identity = directory.identity_of(account)
         if identity is None:
             raise PartyNotPaired(f"{account} has to pair an agent with the coordinator first.")

@@ -68,7 +68,10 @@ def read_case(opened: OpenHome, escrow: str) -> Shown:
             for one in found.exhibits
         ],
         "offers": {
-            role.value: {"vendor_share": format_xmr(one.vendor_share)}
+            role.value: {
+                "vendor_share": None if one.vendor_share is None else format_xmr(one.vendor_share),
+                "moves_to": one.successor and one.successor.escrow_id,
+            }
             for role, one in record.offers.items()
         },
         "payout": _payout(case),
@@ -83,6 +86,7 @@ def _payout(case: StoredCase) -> Shown | None:
     return {
         "for": payout.event.value,
         "vendor_share": None if share is None else format_xmr(share),
+        "moves_to": payout.successor and payout.successor.escrow_id,
         "vendor_percent": None if bps is None else percent(bps),
         "signed_by": [role.value for role in payout.signers],
         "asks_you": asks_person(case.record, case.role),

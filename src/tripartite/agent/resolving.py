@@ -14,14 +14,17 @@ from tripartite.agent.decisions import Decision, Decisions
 from tripartite.agent.desk import opened_details
 from tripartite.agent.home import OpenHome
 from tripartite.agent.journal import StoredCase
+from tripartite.agent.succession import find_successor, require_destination
 from tripartite.domain.errors import Refused
 from tripartite.domain.lifecycle import RULINGS
 from tripartite.domain.parties import Role
 from tripartite.domain.settlement import ALL_BPS
 from tripartite.domain.terms import Details
+from tripartite.protocol.bodies import write_move
 from tripartite.protocol.canonical import Json
 from tripartite.protocol.envelope import Kind, read_envelope
 from tripartite.protocol.record import Offer, Record
+from tripartite.protocol.succession import may_replace
 
 _EVEN: Final = ALL_BPS // 2
 
@@ -36,6 +39,12 @@ class OtherThanExpected(Refused):
     """What is on offer isn't what you expected."""
 
     code: ClassVar[str] = "other_than_expected"
+
+
+class MoveOffered(Refused):
+    """You have signed the move already."""
+
+    code: ClassVar[str] = "move_offered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +75,46 @@ def agree(opened: OpenHome, escrow: str, *, ruling: bool) -> Choice:
     if ruling or not _offers(look):
         return _carry_out(opened, look)
     (offered,) = _offers(look)
+    if offered.successor is not None:
+        return _move(opened, look, offered)
     shown = endings.agreeing(look.record, look.case.role, look.details, offered)
     return _choice(opened, look, Decision.AGREE, shown, {"offer": offered.digest})
+
+
+def move(opened: OpenHome, escrow: str) -> Choice:
+    """Have all the money moved to the successor: offer it, or agree if the other trader has.
+
+    ``escrow`` is the old or the new one. Raises as ``deciding.choose`` does, and what
+    ``find_successor`` raises.
+    """
+    look = _look(opened, escrow)
+    succeeds = look.record.agreement.terms.succeeds
+    mine = look.record.offers.get(look.case.role)
+    theirs = [one for one in _offers(look) if one.successor is not None]
+    # A successor that has its money may be succeeded in its turn.
+    if succeeds is not None and not may_replace(look.record, look.case.role):
+        look = _look(opened, succeeds.escrow_id)
+        theirs = [one for one in _offers(look) if one.successor is not None]
+        mine = look.record.offers.get(look.case.role)
+    if not theirs and mine is not None and mine.successor is not None:
+        raise MoveOffered("It is moved as soon as the other trader signs, too.")
+    return _move(opened, look, *theirs)
+
+
+def _move(opened: OpenHome, look: _Look, offered: Offer | None = None) -> Choice:
+    """Offer a move to the successor that is ready, or agree to the one that is ``offered``."""
+    journal, identity = opened.journal, opened.identity
+    if offered is None or offered.successor is None:
+        to = find_successor(journal, identity, look.record)
+        decision, words = Decision.SETTLE, write_move(to.successor)
+    else:
+        to = require_destination(journal, identity, look.record, offered.successor)
+        decision, words = Decision.AGREE, dict[str, Json](offer=offered.digest)
+    details = opened_details(journal, identity, to.record)
+    shown = endings.moving(look.record, look.case.role, to.record, details)
+    choice = _choice(opened, look, decision, shown, words)
+    # People read who arbitrates from now on.
+    return replace(choice, rows=rows_of(opened, to.case, to.record))
 
 
 def expect(choice: Choice, *, vendor_share: int | None, vendor_bps: int | None) -> None:
@@ -77,8 +124,11 @@ def expect(choice: Choice, *, vendor_share: int | None, vendor_bps: int | None) 
     Raises ``OtherThanExpected``.
     """
     record = choice.case.record
-    offered = {one.digest: one.vendor_share for one in record.offers.values()}
-    share = offered.get(str(choice.content.get("offer")))
+    offered = {one.digest: one for one in record.offers.values()}
+    agreed = offered.get(str(choice.content.get("offer")))
+    if agreed is not None and agreed.successor is not None:
+        raise OtherThanExpected("That is a move to another escrow: `tripartite agent move`.")
+    share = None if agreed is None else agreed.vendor_share
     bps = None if share is not None or record.payout is None else record.payout.vendor_bps
     if (vendor_share, vendor_bps) != (share, bps):
         raise OtherThanExpected("Look at `tripartite agent case`: that isn't what is on the table.")

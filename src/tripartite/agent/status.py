@@ -47,6 +47,7 @@ def _escrow(journal: Journal, book: WalletBook, case: StoredCase) -> Shown:
     record, terms = case.record, case.record.agreement.terms
     own = book.address(case.escrow_id, record.attempt)
     missing, surplus = shortfall(record.reports, terms.amount_due)
+    moved = None if record.payout is None else record.payout.successor
     unsent = journal.unanswered(case.escrow_id)
     return {
         "escrow_id": case.escrow_id,
@@ -68,9 +69,14 @@ def _escrow(journal: Journal, book: WalletBook, case: StoredCase) -> Shown:
         "missing": format_xmr(missing),
         "surplus": format_xmr(surplus),
         "offers": {
-            role.value: {"vendor_share": format_xmr(one.vendor_share)}
+            role.value: {
+                "vendor_share": None if one.vendor_share is None else format_xmr(one.vendor_share),
+                "moves_to": one.successor and one.successor.escrow_id,
+            }
             for role, one in record.offers.items()
         },
+        "succeeds": terms.succeeds and terms.succeeds.escrow_id,
+        "moves_to": None if moved is None else moved.escrow_id,
         "disputed_by": record.disputed_by and record.disputed_by.value,
         "you_can": _verbs(record, case.role),
         "backed_up": is_backed_up(journal, case),

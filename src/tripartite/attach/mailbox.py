@@ -13,6 +13,7 @@ from tripartite.coordinator.accounts.models import Account, PairedIdentity
 from tripartite.coordinator.accounts.tokens import Caller
 from tripartite.coordinator.escrows.models import Participant
 from tripartite.coordinator.limits import gate
+from tripartite.coordinator.presence.watching import require_arbiter
 from tripartite.coordinator.relay import posting
 from tripartite.coordinator.relay.models import Message
 from tripartite.coordinator.relay.posting import Posted
@@ -72,6 +73,12 @@ class Mailbox:
     def require_room(self, amount: Piconero) -> None:
         """Raise if an escrow of this amount would not be let in now."""
         gate.look(self._limits, amount)
+
+    def require_arbiter(self, account: str) -> None:
+        """Raise ``ArbiterOffline`` if this arbiter's agent is known to be away."""
+        row = PairedIdentity.objects.filter(account__name=account).first()
+        if row is not None:
+            require_arbiter(row.account_id)
 
     def _store(self, post: Callable[[], Posted]) -> Placed:
         refusal: Refused | Tampered | None = None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tripartite.cli import agent_endings, agent_offline, agent_panels
+from tripartite.cli import agent_endings, agent_moves, agent_offline, agent_panels
 from tripartite.cli.agent_home import (
     EscrowId,
     Expect,
@@ -25,13 +25,12 @@ from tripartite.cli.agent_home import (
     open_party,
     read_passphrase,
 )
-from tripartite.cli.agent_output import ask, print_consent, print_status
+from tripartite.cli.agent_output import meet, print_status
 from tripartite.cli.exits import Exit, epilog, exit_codes
-from tripartite.domain.parties import Network, Role
+from tripartite.domain.parties import Network
 from tripartite.domain.secrets import Secret
 
 if TYPE_CHECKING:
-    from tripartite.agent.consent import Consent, PartyRow
     from tripartite.agent.home import OpenHome
     from tripartite.agent.proposing import Draft
 
@@ -301,9 +300,13 @@ def accept(
     escrow: EscrowId,
     *,
     address: Annotated[
-        str,
-        typer.Option("--payout-address", "--refund-address", help="Where you are paid."),
-    ],
+        str | None,
+        typer.Option(
+            "--payout-address",
+            "--refund-address",
+            help="Where you are paid. A trader whose escrow gets another arbiter leaves it out.",
+        ),
+    ] = None,
     home: HomeOption = None,
     passphrase_file: PassphraseFile = None,
     key_file: KeyFile = None,
@@ -320,7 +323,7 @@ def accept(
         opened = open_party(home, passphrase_file, key_file)
         deciding.wait_for_names(opened, escrow)
         choice = deciding.accept(opened, escrow, address)
-        compared = _meet(choice.consent, choice.rows, expect, yes=yes)
+        compared = meet(choice.consent, choice.rows, expect, yes=yes)
         deciding.decide(opened, choice, compared)
         hand_over(opened)
 
@@ -333,26 +336,14 @@ def carry_out(
 
     with proposing.directory_of(opened) as directory:
         proposal = proposing.prepare(opened, draft, address, directory)
-    compared = _meet(proposal.consent, proposal.rows, expect, yes=yes)
+    compared = meet(proposal.consent, proposal.rows, expect, yes=yes)
     proposing.decide(opened, proposal, compared)
     typer.echo(f"escrow {proposal.escrow_id}")
     hand_over(opened)
 
 
-def _meet(
-    consent: Consent, rows: tuple[PartyRow, ...], expect: list[str] | None, *, yes: bool
-) -> frozenset[Role]:
-    """Show, compare, ask; whose fingerprints were compared."""
-    from tripartite.agent.consent import check_expectations  # noqa: PLC0415 — see the module's docstring
-
-    compared = check_expectations(rows, tuple(expect or ()), unattended=yes)
-    print_consent(consent, rows, compared)
-    if not yes:
-        ask(consent, [row for row in rows if row.known is None and row.role not in compared])
-    return compared
-
-
 # Their commands stand beside ours.
 app.add_typer(agent_endings.app)
+app.add_typer(agent_moves.app)
 app.add_typer(agent_offline.app)
 app.add_typer(agent_panels.app)

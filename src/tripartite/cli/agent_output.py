@@ -45,6 +45,19 @@ def print_consent(consent: Consent, parties: Sequence[PartyRow], compared: froze
         console.print(Text(note))
 
 
+def meet(
+    consent: Consent, rows: tuple[PartyRow, ...], expect: list[str] | None, *, yes: bool
+) -> frozenset[Role]:
+    """Show, compare, ask; whose fingerprints were compared."""
+    from tripartite.agent.consent import check_expectations  # noqa: PLC0415 — see the module's docstring
+
+    compared = check_expectations(rows, tuple(expect or ()), unattended=yes)
+    print_consent(consent, rows, compared)
+    if not yes:
+        ask(consent, [row for row in rows if row.known is None and row.role not in compared])
+    return compared
+
+
 def ask(consent: Consent, strangers: Sequence[PartyRow]) -> None:
     """Ask in words; anything but yes ends the command."""
     for row in strangers:
@@ -101,12 +114,22 @@ def print_status(shown: Mapping[str, object]) -> None:
 
 def _money_lines(escrow: Mapping[str, object]) -> Iterator[str]:
     """What a table has no room for: money missing or too much, and offers."""
-    if escrow["address"] and escrow["state"] == "awaiting_deposit":
+    if escrow["succeeds"]:
+        yield f"takes over the money of escrow {str(escrow['succeeds'])[:12]}: pay nothing in"
+    elif escrow["address"] and escrow["state"] == "awaiting_deposit":
         yield f"{escrow['missing']} of {escrow['amount_due']} XMR are still missing"
     if escrow["surplus"] != "0":
         yield f"{escrow['surplus']} XMR too much; they go back to the buyer with the payout"
-    for role, offer in cast("dict[str, dict[str, str]]", escrow["offers"]).items():
-        yield f"the {role} offers a split: {offer['vendor_share']} XMR for the vendor"
+    if escrow["moves_to"]:
+        yield f"its money goes to escrow {str(escrow['moves_to'])[:12]}"
+    for role, offer in cast("dict[str, dict[str, str | None]]", escrow["offers"]).items():
+        yield _offered(role, offer)
+
+
+def _offered(role: str, offer: Mapping[str, str | None]) -> str:
+    if offer["moves_to"]:
+        return f"the {role} has signed the move to escrow {offer['moves_to'][:12]}"
+    return f"the {role} offers a split: {offer['vendor_share']} XMR for the vendor"
 
 
 def print_case(shown: Mapping[str, object]) -> None:
@@ -132,8 +155,8 @@ def print_case(shown: Mapping[str, object]) -> None:
         where = file["problem"] or file["file"] or f"{file['here']} of {file['parts']} parts here"
         say(f"--- {file['by']}, evidence: {file['name']} ({file['type']}, {file['size']} bytes)")
         say(f"SHA-256 {file['sha256']}: {where}")
-    for role, offer in cast("dict[str, dict[str, str]]", shown["offers"]).items():
-        say(f"--- the {role} offers a split: {offer['vendor_share']} XMR for the vendor")
+    for role, offer in cast("dict[str, dict[str, str | None]]", shown["offers"]).items():
+        say(f"--- {_offered(role, offer)}")
     payout = cast("dict[str, object] | None", shown["payout"])
     if payout is not None:
         share = payout["vendor_percent"] or payout["vendor_share"]

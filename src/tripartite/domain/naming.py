@@ -35,5 +35,6 @@ DECISIONS: Final[Mapping[str, str]] = {
     "dispute": "Open a dispute",
     "rule": "Rule",
     "cancel": "Call it off",
+    "move": "Move the money to the new arbiter's escrow",
 }
-"""By the verb of ``lifecycle.Event``."""
+"""By the verb of ``lifecycle.Event``, and ``next_step.MOVE``."""

@@ -9,6 +9,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
+
+from tripartite.domain.errors import Refused
+
+
+class ArbiterOffline(Refused):
+    """This arbiter's agent is away, so it isn't given new escrows."""
+
+    code: ClassVar[str] = "arbiter_offline"
 
 
 @dataclass(frozen=True, slots=True)

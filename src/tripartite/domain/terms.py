@@ -24,6 +24,7 @@ SUBJECT_LIMIT: Final = 2_000
 """Characters in the description of what is traded."""
 
 _ESCROW_ID: Final = re.compile(r"[0-9a-f]{32}")
+_CONTRACT_ID: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class TermsUnsound(Refused):
@@ -48,11 +49,25 @@ class Deadlines:
 
 
 @dataclass(frozen=True, slots=True)
+class Predecessor:
+    """The escrow whose money is to be moved into this one, and the contract that it has."""
+
+    escrow_id: str
+    contract_id: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is no escrow's name."""
+        if not is_escrow_id(self.escrow_id) or not _CONTRACT_ID.fullmatch(self.contract_id):
+            raise TermsUnsound("Terms that succeed others name an escrow's id and its contract's.")
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """The open part.
 
     Amounts are piconero. ``fee_allowance`` is what the buyer deposits on top of ``amount`` so that
-    the network fee can be taken from it; it is 0 unless the payer bears that fee.
+    the network fee can be taken from it; it is 0 unless the payer bears that fee. An escrow that
+    ``succeeds`` another is paid by a move of that one's money, not by a deposit.
     """
 
     escrow_id: str
@@ -64,6 +79,7 @@ class Terms:
     platform_address: str | None
     confirmations: ConfirmationTiers
     deadlines: Deadlines
+    succeeds: Predecessor | None = None
 
     def __post_init__(self) -> None:
         """Refuse terms that contradict themselves."""
@@ -77,12 +93,14 @@ class Terms:
             raise TermsUnsound("Buyer or vendor propose terms, the arbiter doesn't.")
         if (self.platform_address is None) != (self.fees.platform_bps == 0):
             raise TermsUnsound("A platform fee and the platform's address come together.")
+        if self.succeeds is not None and self.succeeds.escrow_id == self.escrow_id:
+            raise TermsUnsound("An escrow can't succeed itself.")
         if self.platform_address is not None:
             parse_address(self.platform_address, self.network)
 
     @property
     def amount_due(self) -> int:
-        """What the buyer has to deposit, in piconero."""
+        """What has to be paid in, in piconero: by the buyer, or by a move."""
         return self.amount + self.fee_allowance
 
     @property

@@ -21,7 +21,7 @@ from tripartite.domain.errors import Refused, Tampered
 from tripartite.domain.money import parse_piconero
 from tripartite.domain.parties import Network, Role
 from tripartite.domain.settlement import FeeRule, NetworkFeeBearer
-from tripartite.domain.terms import Deadlines, Details, Terms, TermsUnsound
+from tripartite.domain.terms import Deadlines, Details, Predecessor, Terms, TermsUnsound
 from tripartite.protocol.canonical import Json, canonical, digest
 from tripartite.protocol.envelope import is_digest
 from tripartite.protocol.identity import Identity, PublicIdentity
@@ -67,7 +67,16 @@ class Agreement:
     def to_json(self) -> dict[str, Json]:
         """The form that is signed."""
         terms = self.terms
+        # Named only where there is one: the contract ids of all other escrows stay what they were.
+        succeeds: dict[str, Json] = {}
+        if terms.succeeds is not None:
+            named = terms.succeeds
+            succeeds["succeeds"] = {
+                "escrow_id": named.escrow_id,
+                "contract_id": named.contract_id,
+            }
         return {
+            **succeeds,
             "v": 1,
             "escrow_id": terms.escrow_id,
             "network": terms.network.value,
@@ -125,6 +134,7 @@ class Agreement:
                 pass
             case _:
                 raise BodyMalformed("These terms don't have the form of version 1.")
+        assert isinstance(value, Mapping)
         agreement = cls(
             terms=Terms(
                 escrow_id=escrow_id,
@@ -138,6 +148,7 @@ class Agreement:
                 platform_address=platform_address,
                 confirmations=ConfirmationTiers(tuple(_tier(tier) for tier in tiers)),
                 deadlines=Deadlines(_span(accept), _span(key_exchange), _span(deposit)),
+                succeeds=_predecessor(value.get("succeeds")),
             ),
             parties={
                 Role.BUYER: PublicIdentity.from_json(buyer),
@@ -230,6 +241,16 @@ def _tier(value: Json) -> tuple[int, int]:
             return parse_piconero(amount), int(blocks)
         case _:
             raise BodyMalformed("A confirmation tier is an amount and a number of blocks.")
+
+
+def _predecessor(value: Json) -> Predecessor | None:
+    match value:
+        case None:
+            return None
+        case {"escrow_id": str(escrow_id), "contract_id": str(contract)}:
+            return Predecessor(escrow_id, contract)
+        case _:
+            raise BodyMalformed("Terms that succeed others name that escrow and its contract.")
 
 
 def _minutes(span: timedelta) -> int:

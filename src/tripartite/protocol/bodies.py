@@ -9,7 +9,7 @@
     key_exchange_restart  reason
     deposit_report        confirmed, pending, locked (piconero as text), height
     release, refund       –           the terms say who gets how much
-    settlement_offer      vendor_share (piconero as text, of the agreed amount)
+    settlement_offer      vendor_share (piconero as text), or successor that gets everything
     settlement_accept     offer (hash of that envelope)
     dispute, statement    sealed {text}
     evidence              sealed {name, type, sha256, part, parts, data}
@@ -30,17 +30,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from tripartite.domain.addresses import parse_address
 from tripartite.domain.deposits import Report
 from tripartite.domain.errors import Refused
 from tripartite.domain.lifecycle import Event
 from tripartite.domain.money import parse_piconero
 from tripartite.domain.parties import Role
 from tripartite.domain.settlement import ALL_BPS, ShareOutOfRange
+from tripartite.domain.terms import Terms, is_escrow_id
 from tripartite.protocol.agreement import Agreement, BodyMalformed, details_hash
 from tripartite.protocol.canonical import Json
 from tripartite.protocol.envelope import Kind, Message, is_digest
 from tripartite.protocol.identity import Identity
-from tripartite.protocol.record import Attestation
+from tripartite.protocol.record import Attestation, Offer, Successor
 from tripartite.protocol.sealing import unseal
 
 _REASON: Final = re.compile(r"[a-z][a-z_]{0,63}")
@@ -200,16 +202,48 @@ def read_broadcast(message: Message) -> Broadcast:
             raise _malformed(message)
 
 
-def read_offer(message: Message, *, amount: int) -> int:
-    """The vendor's share of the agreed ``amount``, both in piconero."""
+def read_offer(message: Message, *, terms: Terms) -> Offer:
+    """A split of the agreed amount, or a move of everything to another escrow."""
     match message.body:
         case {"vendor_share": str(share), **rest} if not rest:
             vendor_share = parse_piconero(share, zero_allowed=True)
+        case {"successor": successor, **rest} if not rest:
+            return Offer(message.digest, None, _read_successor(message, successor, terms))
         case _:
             raise _malformed(message)
-    if vendor_share > amount:
-        raise ShareOutOfRange("A split shares out the agreed amount, no more.", amount=str(amount))
-    return vendor_share
+    if vendor_share > terms.amount:
+        raise ShareOutOfRange(
+            "A split shares out the agreed amount, no more.", amount=str(terms.amount)
+        )
+    return Offer(message.digest, vendor_share)
+
+
+def write_move(successor: Successor) -> dict[str, Json]:
+    """A ``settlement_offer`` that moves everything."""
+    return {
+        "successor": {
+            "escrow_id": successor.escrow_id,
+            "contract_id": successor.contract_id,
+            "address": successor.address,
+        }
+    }
+
+
+def _read_successor(message: Message, value: Json, terms: Terms) -> Successor:
+    match value:
+        case {
+            "escrow_id": str(escrow_id),
+            "contract_id": str(contract_id),
+            "address": str(address),
+            **rest,
+        } if not rest and is_escrow_id(escrow_id) and is_digest(contract_id):
+            pass
+        case _:
+            raise _malformed(message)
+    if escrow_id == message.escrow_id:
+        raise _malformed(message)
+    parse_address(address, terms.network)
+    return Successor(escrow_id, contract_id, address)
 
 
 def read_offer_accept(message: Message) -> str:

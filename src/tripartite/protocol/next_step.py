@@ -20,6 +20,7 @@ from tripartite.protocol.record import (
     Payout,
     Record,
 )
+from tripartite.protocol.rules.turns import has_money, is_bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,13 @@ def waiting_on(record: Record) -> tuple[tuple[Role, str], ...]:
     if busy or (paying and any(isinstance(step, WatchPayout) for _, step in steps)):
         return busy
     if is_open(record.state, Event.DEPOSIT_CONFIRMED, by=Teller.WALLETS):
-        return ((Role.BUYER, "deposit"),)
+        if awaits_move(record):
+            return tuple((role, MOVE) for role in _WATCHERS)
+        return () if is_bound(record) and has_money(record) else ((Role.BUYER, "deposit"),)
+    movers = [role for role, offer in record.offers.items() if offer.successor is not None]
+    if movers:
+        # Two who offered at the same time: one of them still has to agree to the other's.
+        return tuple((role, MOVE) for role in _WATCHERS if [role] != movers)
     for role, event in _DECIDERS:
         if event in open_moves(record.state, role) and event.verb is not None:
             return ((role, event.verb),)
@@ -142,18 +149,38 @@ def must_accept(record: Record, role: Role) -> bool:
 
 
 def open_verbs(record: Record, role: Role) -> tuple[str, ...]:
-    """What this person can decide now; ``agree`` only where somebody else offers a split."""
-    offered = any(by is not role for by in record.offers)
-    return tuple(one for one in verbs(record.state, role) if one != _AGREE or offered)
+    """What this person can decide now; ``agree`` and ``move`` only where somebody else offers it."""
+    offered = [offer for by, offer in record.offers.items() if by is not role]
+    agrees = tuple(_AGREE if one.successor is None else MOVE for one in offered)
+    # Only the vendor can still call off what is bound, see ``rules.agreeing.cancel``.
+    barred = _CANCEL if is_bound(record) and role is not Role.VENDOR else None
+    found = [MOVE] if awaits_move(record) and role in _WATCHERS else []
+    for verb in verbs(record.state, role):
+        if verb == _AGREE:
+            found += agrees
+        elif verb != barred:
+            found.append(verb)
+    return tuple(found)
+
+
+def awaits_move(record: Record) -> bool:
+    """Whether this wallet is ready for the money of the escrow that it succeeds, which isn't here."""
+    ready = is_open(record.state, Event.DEPOSIT_CONFIRMED, by=Teller.WALLETS)
+    return ready and is_bound(record) and not has_money(record)
 
 
 def asked_of(record: Record, role: Role) -> tuple[str, ...]:
     """What the escrow wants of this party now: names as ``waiting_on`` has them, and ``agree``."""
     wanted = tuple(what for who, what in waiting_on(record) if who is role)
-    return (*wanted, _AGREE) if _AGREE in open_verbs(record, role) else wanted
+    answers = (one for one in open_verbs(record, role) if one in (_AGREE, MOVE))
+    return (*wanted, *(one for one in answers if one not in wanted))
 
 
-_AGREE = Event.SETTLEMENT_AGREED.verb
+MOVE: Final = "move"
+"""What traders do to have the money of one escrow moved into another."""
+
+_AGREE: Final = "agree"
+_CANCEL: Final = "cancel"
 _PASSIVE = (type(None), WatchDeposit, WatchPayout)
 
 _DECIDERS = (

@@ -55,6 +55,7 @@ def _payout(record: Record) -> Progress:
     if payout is None:
         return Progress(record.state.value, 0)
     agreed = (payout.event.value, payout.cosigner.value, payout.vendor_share, payout.vendor_bps)
-    phase = ":".join(str(one) for one in (record.state.value, *agreed))
+    moved = () if payout.successor is None else (payout.successor.escrow_id,)
+    phase = ":".join(str(one) for one in (record.state.value, *agreed, *moved))
     steps = len(payout.said) + (payout.txid is not None)
     return Progress(phase, steps)

@@ -49,11 +49,24 @@ class Attestation:
 
 
 @dataclass(frozen=True, slots=True)
+class Successor:
+    """Where money is moved: an escrow, its contract, and the address that its three attested."""
+
+    escrow_id: str
+    contract_id: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
-    """A split that one trader proposes: the vendor's share of the agreed amount, in piconero."""
+    """What one trader offers: a split, or a move of all the money to a successor.
+
+    ``vendor_share`` is of the agreed amount, in piconero. One of the two is None.
+    """
 
     digest: str
-    vendor_share: int
+    vendor_share: int | None
+    successor: Successor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +76,8 @@ class Payout:
     ``builder`` builds the transaction; ``cosigner`` checks, signs and submits it. The cosigner is
     the one who gets paid: nobody has more reason to finish. ``said`` holds message hashes by
     (round, role) of the present ``attempt``. A settlement names the ``vendor_share`` of the agreed
-    amount in piconero, a ruling the ``vendor_bps``. ``key_images`` are those of the outputs that it spends,
-    by the builder's word.
+    amount in piconero or the ``successor`` that gets everything, a ruling the ``vendor_bps``.
+    ``key_images`` are those of the outputs that it spends, by the builder's word.
     """
 
     event: Event
@@ -73,6 +86,7 @@ class Payout:
     attempt: int = 1
     vendor_share: int | None = None
     vendor_bps: int | None = None
+    successor: Successor | None = None
     said: Mapping[tuple[int, Role], str] = field(default_factory=dict)
     key_images: tuple[str, ...] = ()
     txid: str | None = None

@@ -12,7 +12,7 @@ from tripartite.domain.parties import Role
 from tripartite.protocol.agreement import Agreement
 from tripartite.protocol.bodies import read_report, write_report
 from tripartite.protocol.canonical import Json, parse
-from tripartite.protocol.record import Attestation, Head, Offer, Payout, Record
+from tripartite.protocol.record import Attestation, Head, Offer, Payout, Record, Successor
 
 
 def to_json(record: Record) -> dict[str, Json]:
@@ -31,7 +31,7 @@ def to_json(record: Record) -> dict[str, Json]:
         "attested": {role.value: [a.address, a.transcript] for role, a in record.attested.items()},
         "address": record.address,
         "reports": {role.value: write_report(report) for role, report in record.reports.items()},
-        "offers": {r.value: [o.digest, str(o.vendor_share)] for r, o in record.offers.items()},
+        "offers": {role.value: _write_offer(offer) for role, offer in record.offers.items()},
         "disputed_by": record.disputed_by and record.disputed_by.value,
         "broadcasts": {txid: event.value for txid, event in record.broadcasts.items()},
         "spends": {txid: list(images) for txid, images in record.spends.items()},
@@ -46,6 +46,7 @@ def to_json(record: Record) -> dict[str, Json]:
             "attempt": payout.attempt,
             "vendor_share": None if payout.vendor_share is None else str(payout.vendor_share),
             "vendor_bps": payout.vendor_bps,
+            **_write_successor(payout.successor),
             "said": [[r, role.value, d] for (r, role), d in payout.said.items()],
             "key_images": list(payout.key_images),
             "txid": payout.txid,
@@ -63,7 +64,7 @@ def from_json(value: Mapping[str, Json]) -> Record:
     details = cast("Mapping[str, str]", value["details"])
     exchange = cast("list[tuple[int, str, str]]", value["exchange"])
     attested = cast("Mapping[str, tuple[str, str]]", value["attested"])
-    offers = cast("Mapping[str, tuple[str, str]]", value["offers"])
+    offers = cast("Mapping[str, list[Json]]", value["offers"])
     disputed_by = cast("str | None", value["disputed_by"])
     broadcasts = cast("Mapping[str, str]", value["broadcasts"])
     spends = cast("Mapping[str, list[str]]", value["spends"])
@@ -83,7 +84,7 @@ def from_json(value: Mapping[str, Json]) -> Record:
         attested={Role(role): Attestation(*seen) for role, seen in attested.items()},
         address=cast("str | None", value["address"]),
         reports={Role(role): read_report(report) for role, report in reports.items()},
-        offers={Role(r): Offer(digest, int(share)) for r, (digest, share) in offers.items()},
+        offers={Role(role): _offer(offer) for role, offer in offers.items()},
         disputed_by=None if disputed_by is None else Role(disputed_by),
         broadcasts={txid: Event(event) for txid, event in broadcasts.items()},
         spends={txid: tuple(images) for txid, images in spends.items()},
@@ -99,6 +100,32 @@ def _agreement(text: str) -> Agreement:
     return Agreement.from_json(parse(text.encode()))
 
 
+# An escrow that nobody moves is written as before there were moves: older versions can read it.
+def _write_offer(offer: Offer) -> list[Json]:
+    if offer.successor is not None:
+        return [offer.digest, None, _write_successor(offer.successor)["successor"]]
+    return [offer.digest, str(offer.vendor_share)]
+
+
+def _offer(value: list[Json]) -> Offer:
+    digest, share, *successor = value
+    return Offer(
+        cast("str", digest),
+        None if share is None else int(cast("str", share)),
+        _successor(successor[0]) if successor else None,
+    )
+
+
+def _write_successor(successor: Successor | None) -> dict[str, Json]:
+    if successor is None:
+        return {}
+    return {"successor": [successor.escrow_id, successor.contract_id, successor.address]}
+
+
+def _successor(value: Json) -> Successor | None:
+    return None if value is None else Successor(*cast("list[str]", value))
+
+
 def _payout(value: Mapping[str, Json] | None) -> Payout | None:
     if value is None:
         return None
@@ -111,6 +138,7 @@ def _payout(value: Mapping[str, Json] | None) -> Payout | None:
         attempt=cast("int", value["attempt"]),
         vendor_share=None if share is None else int(share),
         vendor_bps=cast("int | None", value["vendor_bps"]),
+        successor=_successor(value.get("successor")),
         said={(r, Role(role)): digest for r, role, digest in said},
         key_images=tuple(cast("list[str]", value["key_images"])),
         txid=cast("str | None", value["txid"]),

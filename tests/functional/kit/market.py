@@ -124,12 +124,16 @@ class Market:
                         party.pause()
         for party in self.parties.values():
             party.resume()
+        # An arbiter who slept for long isn't given new escrows before their agent speaks up again.
+        if self.coordinator.pid is not None:
+            with self.arbiter.api() as api:
+                api.ask("POST", "/api/agent/heartbeat", {})
 
     def mend(self) -> None:
         """Start again what a story left stopped."""
-        self.attend()
         if self.coordinator.pid is None:
             self.coordinator.start()
+        self.attend()
         for party in self.parties.values():
             if party.pid is None:
                 party.start()

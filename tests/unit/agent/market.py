@@ -68,6 +68,7 @@ class PaperCoordinator:
     received: list[str] = field(default_factory=list)
     answers_to_lose: int = 0
     refusals: list[str] = field(default_factory=list)
+    arbiters: dict[str, str] = field(default_factory=dict)
     on_post: Callable[[str], None] = lambda _: None
 
     def propose(self, text: str) -> Placed:
@@ -98,7 +99,8 @@ class PaperCoordinator:
         return [Forwarded(escrow_id, n, t) for n, t in enumerate(found, start=1) if n > after]
 
     def names(self, escrow_id: str) -> Mapping[Role, str]:
-        return {role: f"{role.value}-account" for role in Role}
+        named = {role: f"{role.value}-account" for role in Role}
+        return {**named, Role.ARBITER: self.arbiters.get(escrow_id, named[Role.ARBITER])}
 
     def _refuse_if_told(self) -> None:
         if self.refusals:
@@ -127,6 +129,8 @@ class PaperWallets:
     late: Sighting = field(default_factory=lambda: Sighting((), 200, 1_700_000_000))
     images: tuple[KeyImageStatus, ...] = (KeyImageStatus.SPENT_IN_CHAIN,)
     import_needed: bool = False
+    earlier: int | None = None
+    in_later: Sighting = field(default_factory=lambda: Sighting((), 120, 1_700_000_000))
 
     def new_ref(self) -> WalletRef:
         self.made += 1
@@ -156,7 +160,8 @@ class PaperWallets:
 
     def deposits(self, ref: WalletRef) -> Sighting:
         self._called("deposits")
-        return self.sighting
+        is_later = self.earlier is not None and int(ref.name.rpartition("-")[2]) > self.earlier
+        return self.in_later if is_later else self.sighting
 
     def left_over(self, ref: WalletRef, infos: Sequence[str], *, after: int) -> Sighting:
         self._called("left_over")
@@ -201,6 +206,10 @@ class PaperWallets:
     def deposit(self, amount: int, *, height: int | None = 101, top: int = 120) -> None:
         """Money at the address."""
         self.sighting = Sighting((Output("ef" * 32, 0, amount, height),), top, 1_700_000_000)
+
+    def begin_anew(self) -> None:
+        """Wallets made from now on hold ``in_later``."""
+        self.earlier = self.made
 
     def _called(self, name: str) -> None:
         self.calls.append(name)
@@ -283,7 +292,9 @@ class Trader:
 
     def hear(self) -> None:
         """Everything the coordinator has."""
-        for escrow_id in self.coordinator.texts:
+        for escrow_id, record in self.coordinator.records.items():
+            if self.opened.identity.public not in record.parties.values():
+                continue
             case = self.desk.cases.get(escrow_id)
             after = case.position if case else 0
             self.desk.cases.receive(self.coordinator.messages(escrow_id, after=after))

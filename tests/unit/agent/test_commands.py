@@ -73,6 +73,9 @@ class PaperDirectory:
     def require_room(self, amount: int) -> None:
         require_room(self.limits, Used(0, 0), amount)
 
+    def require_arbiter(self, account: str) -> None:
+        """Everybody's agent is online."""
+
 
 @pytest.fixture
 def desktop(tmp_path: Path) -> Desktop:

@@ -72,7 +72,7 @@ def test_status_says_what_is_missing_and_what_is_offered(market: Market, tmp_pat
     shown = desktop.type("status").stdout
 
     assert (escrow["missing"], escrow["surplus"]) == ("0.7", "0")
-    assert escrow["offers"] == {"buyer": {"vendor_share": "0.25"}}
+    assert escrow["offers"] == {"buyer": {"vendor_share": "0.25", "moves_to": None}}
     assert {"agree", "settle", "refund"} <= set(escrow["you_can"])
     assert "0.7 of 1 XMR are still missing" in shown
     assert "the buyer offers a split: 0.25 XMR" in shown

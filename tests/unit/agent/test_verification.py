@@ -21,7 +21,15 @@ from tests.unit.agent.plans import (
     plans,
 )
 from tripartite.agent import verification
-from tripartite.agent.payouts import PayoutPlan, estimate_fee, expected, fee_limit
+from tripartite.agent.payouts import (
+    Move,
+    MoveFallsShort,
+    PayoutPlan,
+    PayoutPlanUnsound,
+    estimate_fee,
+    expected,
+    fee_limit,
+)
 from tripartite.agent.verification import (
     PayoutPromiseDiffers,
     PayoutRefused,
@@ -170,6 +178,53 @@ def test_an_honest_payout_for_another_decision_is_refused() -> None:
     with pytest.raises(PayoutRefused) as refusal:
         check_payout(released, plan(event=Event.REFUND_SIGNED), ATOMIC, LIMIT)
     assert refusal.value.code == "payout_stranger_paid"
+
+
+# All of it to the wallet of a successor, whose terms ask for less than arrives.
+MOVE = plan(event=Event.SETTLEMENT_AGREED, move=Move(STRANGER, ATOMIC * 9 // 10))
+
+
+def test_a_move_pays_the_whole_balance_to_the_successor_and_nothing_to_anybody_else() -> None:
+    assert expected(MOVE, ATOMIC, FEE) == {STRANGER: ATOMIC - FEE}
+    check_payout(describe(MOVE, ATOMIC, FEE), MOVE, ATOMIC, LIMIT)
+
+    (honest,) = describe(MOVE, ATOMIC, FEE).transactions
+    (there,) = honest.recipients
+    lies = {
+        "payout_stranger_paid": _recipients(replace(there, address=ADDRESSES[Payee.BUYER])),
+        "payout_recipient_twice": _recipients(
+            replace(there, amount=there.amount - 1), replace(there, amount=1)
+        ),
+        "payout_sums_wrong": _recipients(replace(there, amount=there.amount - 1)),
+        "payout_balance_differs": _with(amount_in=ATOMIC - 1),
+        "payout_change_kept": _with(change_amount=1, change_address=MULTISIG_ADDRESS),
+        "payout_locked": _with(unlock_time=1),
+    }
+    for code, lie in lies.items():
+        with pytest.raises(PayoutRefused) as refused:
+            check_payout(described(lie(honest)), MOVE, ATOMIC, LIMIT)
+        assert refused.value.code == code
+    with pytest.raises(PayoutRefused):  # an honest payout of another kind
+        check_payout(describe(SPLIT, ATOMIC, FEE), MOVE, ATOMIC, LIMIT)
+
+
+def test_a_move_that_would_not_fund_the_successor_is_not_built() -> None:
+    due = ATOMIC * 9 // 10
+    assert expected(MOVE, due + FEE, FEE) == {STRANGER: due}
+
+    with pytest.raises(MoveFallsShort):
+        expected(MOVE, due + FEE - 1, FEE)
+
+
+def test_a_plan_names_a_share_or_a_move_and_a_move_leads_elsewhere() -> None:
+    for changes in (
+        {"event": Event.SETTLEMENT_AGREED, "vendor_share": 1, "move": Move(STRANGER, 1)},
+        {"event": Event.RELEASE_SIGNED, "move": Move(STRANGER, 1)},
+        {"event": Event.SETTLEMENT_AGREED, "move": Move(MULTISIG_ADDRESS, 1)},
+        {"event": Event.SETTLEMENT_AGREED, "move": Move(ADDRESSES[Payee.BUYER], 1)},
+    ):
+        with pytest.raises(PayoutPlanUnsound):
+            plan(**changes)
 
 
 def test_a_payment_to_one_is_padded_with_one_empty_output() -> None:

@@ -6,13 +6,15 @@ import json
 
 import pytest
 
-from tests.unit.protocol.trade import KEY_IMAGE, Trade
-from tripartite.domain.errors import TripartiteError
+from tests.unit.protocol.trade import ESCROW_ID, KEY_IMAGE, OTHER_ADDRESS, Trade, terms
+from tripartite.domain.errors import Refused, TripartiteError
 from tripartite.domain.lifecycle import PAID_OUT, Event, State, Teller
 from tripartite.domain.money import ATOMIC
 from tripartite.domain.parties import Role
+from tripartite.domain.terms import Predecessor
 from tripartite.protocol import snapshot
 from tripartite.protocol.admission import observe
+from tripartite.protocol.bodies import write_move
 from tripartite.protocol.canonical import Json
 from tripartite.protocol.envelope import Kind
 from tripartite.protocol.identity import Identity
@@ -23,7 +25,8 @@ from tripartite.protocol.next_step import (
     next_step,
     waiting_on,
 )
-from tripartite.protocol.record import is_own_payout
+from tripartite.protocol.record import Successor, is_own_payout
+from tripartite.protocol.rules.agreeing import SuccessorBinds
 
 BUYER, VENDOR, ARBITER = Role
 
@@ -346,3 +349,57 @@ def test_a_payout_sent_before_a_dispute_is_watched_in_it(trade: Trade) -> None:
 
     assert {next_step(trade.now, role) for role in Role} == {WatchPayout("cd" * 32)}
     assert waiting_on(trade.now) == ((ARBITER, "rule"),), "who disputes isn't asked to give in"
+
+
+def test_a_record_with_a_move_is_stored_and_read_again_and_others_are_stored_as_before() -> None:
+    trade = Trade()
+    trade.agree()
+    trade.key()
+    trade.fund()
+    trade.say(BUYER, Kind.SETTLEMENT_OFFER, {"vendor_share": "1"})
+    plain = snapshot.to_json(trade.now)
+    assert plain["offers"] == {"buyer": [trade.now.offers[BUYER].digest, "1"]}
+    successor = Successor("77" * 16, "ab" * 32, OTHER_ADDRESS)
+
+    trade.say(VENDOR, Kind.SETTLEMENT_OFFER, write_move(successor))
+    assert snapshot.from_json(snapshot.to_json(trade.now)) == trade.now
+    offer = trade.now.offers[VENDOR].digest
+    trade.say(BUYER, Kind.SETTLEMENT_ACCEPT, {"offer": offer})
+
+    assert trade.now.payout is not None
+    assert trade.now.payout.successor == successor
+    assert snapshot.from_json(snapshot.to_json(trade.now)) == trade.now
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"escrow_id": ESCROW_ID},
+        {"escrow_id": "x"},
+        {"contract_id": "x"},
+        {"address": "x"},
+        {"amount": "1"},
+    ],
+)
+def test_a_move_names_another_escrow_its_contract_and_an_address(lie: dict[str, str]) -> None:
+    trade = Trade()
+    trade.agree()
+    trade.key()
+    trade.fund()
+    named = {"escrow_id": "77" * 16, "contract_id": "ab" * 32, "address": OTHER_ADDRESS, **lie}
+
+    with pytest.raises(Refused):
+        trade.say(BUYER, Kind.SETTLEMENT_OFFER, {"successor": named})
+
+
+def test_only_its_vendor_calls_off_a_successor_that_is_keyed() -> None:
+    """What reaches a cancelled escrow goes to the buyer: nobody else may have that happen."""
+    trade = Trade(terms=terms(succeeds=Predecessor("77" * 16, "ab" * 32)))
+    trade.agree()
+    trade.key()
+
+    for role in (BUYER, ARBITER):
+        with pytest.raises(SuccessorBinds):
+            trade.say(role, Kind.CANCEL, {"reason": "changed_mind"})
+    trade.say(VENDOR, Kind.CANCEL, {"reason": "changed_mind"})
+    assert trade.now.state is State.CANCELLED

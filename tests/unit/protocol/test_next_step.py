@@ -6,11 +6,12 @@ import json
 
 import pytest
 
-from tests.unit.protocol.trade import Trade
+from tests.unit.protocol.trade import OTHER_ADDRESS, Trade
 from tripartite.domain.key_exchange import Round
 from tripartite.domain.lifecycle import CLOSED
 from tripartite.domain.parties import Role
 from tripartite.protocol import snapshot
+from tripartite.protocol.bodies import write_move
 from tripartite.protocol.envelope import Kind
 from tripartite.protocol.next_step import (
     ARBITER_RESTS,
@@ -28,6 +29,7 @@ from tripartite.protocol.next_step import (
     open_verbs,
     waiting_on,
 )
+from tripartite.protocol.record import Successor
 
 BUYER, VENDOR, ARBITER = Role
 
@@ -162,3 +164,21 @@ def test_who_disputes_may_release_but_is_not_asked_to() -> None:
 
     assert "release" in open_verbs(trade.now, BUYER)
     assert [asked_of(trade.now, role) for role in Role] == [(), (), ("rule",)]
+
+
+def test_a_move_that_one_offers_is_the_others_turn_and_crossed_offers_are_both() -> None:
+    trade = Trade()
+    trade.agree()
+    trade.key()
+    trade.fund()
+    move = write_move(Successor("77" * 16, "ab" * 32, OTHER_ADDRESS))
+
+    trade.say(Role.VENDOR, Kind.SETTLEMENT_OFFER, move)
+    assert waiting_on(trade.now) == ((Role.BUYER, "move"),)
+    assert asked_of(trade.now, Role.BUYER) == ("move",)
+    assert "move" in open_verbs(trade.now, Role.BUYER)
+    assert "agree" not in open_verbs(trade.now, Role.BUYER)
+    assert "move" not in open_verbs(trade.now, Role.VENDOR)
+
+    trade.say(Role.BUYER, Kind.SETTLEMENT_OFFER, move)
+    assert waiting_on(trade.now) == ((Role.BUYER, "move"), (Role.VENDOR, "move"))

@@ -10,6 +10,7 @@ from tripartite.domain import naming
 from tripartite.domain.parties import Role
 from tripartite.protocol.next_step import asked_of, open_verbs
 from tripartite.protocol.record import Record
+from tripartite.protocol.succession import may_replace
 
 TITLES: Final[Mapping[str, str]] = {
     **naming.DECISIONS,
@@ -18,16 +19,17 @@ TITLES: Final[Mapping[str, str]] = {
     "carry_out": "Sign the ruling",
     "state": "Make a statement",
     "evidence": "Show evidence",
+    "replace_arbiter": "Replace the arbiter",
 }
 """What each decision is called, by the last part of its address."""
 
-_HUMAN: Final = frozenset({"accept_terms", "deposit", "release", "rule", "agree"})
+_HUMAN: Final = frozenset({"accept_terms", "deposit", "release", "rule", "agree", "move"})
 """What an escrow asks of a person; all else its agent does by itself."""
 
 _GRAVE: Final = frozenset({"cancel", "dispute", "refund"})
 """Decisions that leave the way on which both sides set out: drawn as a warning."""
 
-_ARGUING: Final = ("carry_out", "rule", "agree", "settle", "state", "evidence")
+_ARGUING: Final = ("carry_out", "rule", "agree", "move", "settle", "state", "evidence")
 """What a case's page offers, in this order; the escrow's own page offers the rest."""
 
 _SAYING: Final = ("state", "evidence")
@@ -51,7 +53,9 @@ def asked(record: Record, role: Role, *, ruled: bool) -> list[str]:
 
 def buttons(record: Record, role: Role, *, ruled: bool) -> list[Button]:
     """What the escrow's page offers."""
-    verbs = open_verbs(record, role)
+    verbs = [*open_verbs(record, role)]
+    if may_replace(record, role):
+        verbs.append("replace_arbiter")
     return _drawn(["carry_out", *verbs] if ruled else verbs, asked(record, role, ruled=ruled))
 
 

@@ -12,12 +12,13 @@ from tripartite.agent.coordinator_client import (
     CoordinatorUnreachable,
     TokenNotAccepted,
 )
-from tripartite.agent.deciding import NamesNotKnownYet
+from tripartite.agent.deciding import AddressMissing, NamesNotKnownYet
 from tripartite.agent.decisions import ContactKeyChanged
 from tripartite.agent.page.choices import TITLES
 from tripartite.agent.page.pending import NotCompared, QuestionGone
 from tripartite.agent.proposing import PartyNotPaired, ProposalMalformed
-from tripartite.agent.resolving import NothingOffered
+from tripartite.agent.resolving import MoveOffered, NothingOffered
+from tripartite.agent.succession import MoveElsewhere
 from tripartite.domain import naming
 from tripartite.domain.addresses import (
     AddressChecksumWrong,
@@ -33,8 +34,11 @@ from tripartite.domain.money import (
     AmountTooPrecise,
 )
 from tripartite.domain.parties import Role
+from tripartite.domain.rotation import ArbiterOffline
 from tripartite.domain.settlement import FeeRuleInvalid, ShareOutOfRange
+from tripartite.domain.succession import NothingToMove, SuccessorDiffers
 from tripartite.domain.terms import TermsUnsound
+from tripartite.protocol.succession import SuccessorNotReady
 
 PHRASES: Final[Mapping[str, str]] = {
     "asks: accept_terms": "Read the terms, then accept or refuse them.",
@@ -42,6 +46,7 @@ PHRASES: Final[Mapping[str, str]] = {
     "asks: release": "If all is well with what you bought, release the money.",
     "asks: rule": "Read what was said, then rule.",
     "asks: agree": "The other side offers a split: agree to it, or not.",
+    "asks: move": "Sign that the money is moved to the new arbiter's escrow.",
     "asks: carry_out": "The arbiter has ruled: sign the ruling, or not.",
     "asks: resume": "Your agent has stopped. Find out why before you go on.",
     "step: accept_terms": "read the terms, accept or refuse them",
@@ -50,6 +55,7 @@ PHRASES: Final[Mapping[str, str]] = {
     "step: deposit": "pay the deposit",
     "step: release": "release the money",
     "step: rule": "rule",
+    "step: move": "sign that the money is moved",
     "step: export_info": "prepare the payout",
     "step: build_payout": "build the payout",
     "step: cosign_payout": "check and sign the payout",
@@ -120,6 +126,15 @@ SPOKEN: Final = (
         "attested it. Take it from nowhere else."
     ),
     "You pay nothing in.",
+    "Nobody pays in: the money is moved here once buyer and vendor have both signed that.",
+    "What the move leaves over goes back to the buyer with the payout.",
+    (
+        "Move all of the money to the new escrow, with its arbiter? It is moved when buyer and vendor "
+        "have both signed."
+    ),
+    "The network's fee of the move comes out of what is moved.",
+    "The arbiter so far has no part in it any more, and earns nothing.",
+    "Statements and evidence don't go along: show them to the new arbiter again.",
     "The reason is sealed: the other two can read it, the coordinator can't.",
     "A ruling costs {fee} of what is ruled on, for the arbiter.",
     "You can still settle with the other side, and save that.",
@@ -133,6 +148,11 @@ SPOKEN: Final = (
     "(not said)",
     "amount",
     "buyer pays in",
+    "moved here",
+    "moved to",
+    "from escrow",
+    "amount so far",
+    "arbiter's fee so far",
     "confirmations",
     "arbiter's fee",
     "{fee} of what is ruled on",
@@ -180,6 +200,13 @@ MET: Final[tuple[type[TripartiteError], ...]] = (
     EscrowUnknownHere,
     NotOpenToYou,
     NothingOffered,
+    AddressMissing,
+    ArbiterOffline,
+    MoveElsewhere,
+    MoveOffered,
+    NothingToMove,
+    SuccessorDiffers,
+    SuccessorNotReady,
     ArgumentUnsound,
     EvidenceUnsound,
     ContactKeyChanged,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, cast
 
-from tripartite.agent import consent, deciding, proposing, reading, resolving
+from tripartite.agent import consent, deciding, proposing, reading, replacing, resolving
 from tripartite.agent.arguing import Part, clean_name
 from tripartite.agent.authority import waits_for_person
 from tripartite.agent.deciding import Choice
@@ -21,8 +21,16 @@ from tripartite.agent.page.answers import Answer, attachment, page, redirect
 from tripartite.agent.page.doors import Session
 from tripartite.agent.page.forms import Form
 from tripartite.agent.page.pending import Question, Questions
-from tripartite.agent.page.typed import bps_in, cosigner_in, draft_in, endings_in, share_in
+from tripartite.agent.page.typed import (
+    arbiter_in,
+    bps_in,
+    cosigner_in,
+    draft_in,
+    endings_in,
+    share_in,
+)
 from tripartite.agent.page.wording import Say
+from tripartite.agent.proposing import Proposal
 from tripartite.agent.status import status
 from tripartite.domain.errors import Refused
 from tripartite.domain.lifecycle import CLOSED
@@ -31,7 +39,7 @@ from tripartite.domain.parties import Role
 from tripartite.domain.terms import is_escrow_id
 from tripartite.protocol.next_step import must_accept
 
-_PLAIN: Final = ("release", "refund", "cancel", "resume", "agree", "carry_out")
+_PLAIN: Final = ("release", "refund", "cancel", "resume", "agree", "carry_out", "move")
 """Decisions about which there is nothing more to say than yes or no."""
 
 _PREVIEWED: Final = ("rule", "settle")
@@ -159,24 +167,15 @@ class Reception:
                 )
         except (Refused, EscrowLimitReached, UnderMaintenance) as error:
             return self._page(asked, "propose.html", status=422, form=form, problem=error)
-        return self._ask(
-            asked,
-            Question(
-                title="Propose an escrow",
-                consent=proposal.consent,
-                rows=proposal.rows,
-                store=lambda compared: proposing.decide(self._opened, proposal, compared),
-                leads_to=f"/escrow/{proposal.escrow_id}",
-                back="/propose",
-                asks_about_strangers=True,
-            ),
-        )
+        return self._ask_to_propose(asked, proposal, back="/propose")
 
     def _verb(self, asked: Request, escrow: str, verb: str) -> Answer:
         if asked.is_part:
             return self._preview(asked, escrow, verb)
         if asked.method == "GET" and verb not in _PLAIN:
             return self._form(asked, escrow, verb, None)
+        if verb == "replace_arbiter":
+            return self._replace_arbiter(asked, escrow)
         try:
             choice, parts = self._choose(asked.form, escrow, verb)
         except Refused as error:
@@ -209,6 +208,8 @@ class Reception:
                 choice = resolving.offer(opened, escrow, share_in(form.text("vendor_share")))
             case "agree" | "carry_out":
                 choice = resolving.agree(opened, escrow, ruling=verb == "carry_out")
+            case "move":
+                choice = resolving.move(opened, escrow)
             case "dispute":
                 choice = resolving.dispute(opened, escrow, form.text("text"))
                 parts = self._files(form)
@@ -223,6 +224,36 @@ class Reception:
             case _:
                 choice = deciding.choose(opened, escrow, Decision(verb))
         return choice, parts
+
+    def _replace_arbiter(self, asked: Request, escrow: str) -> Answer:
+        try:
+            arbiter, bps, amount = arbiter_in(asked.form)
+            with proposing.directory_of(self._opened) as directory:
+                proposal = replacing.prepare(
+                    self._opened,
+                    escrow,
+                    arbiter=arbiter,
+                    arbiter_bps=bps,
+                    amount=amount,
+                    directory=directory,
+                )
+        except Refused as error:
+            return self._form(asked, escrow, "replace_arbiter", error)
+        return self._ask_to_propose(asked, proposal, back=f"/escrow/{escrow}")
+
+    def _ask_to_propose(self, asked: Request, proposal: Proposal, *, back: str) -> Answer:
+        return self._ask(
+            asked,
+            Question(
+                title="Propose an escrow",
+                consent=proposal.consent,
+                rows=proposal.rows,
+                store=lambda compared: proposing.decide(self._opened, proposal, compared),
+                leads_to=f"/escrow/{proposal.escrow_id}",
+                back=back,
+                asks_about_strangers=True,
+            ),
+        )
 
     def _form(self, asked: Request, escrow: str, verb: str, problem: Refused | None) -> Answer:
         return self._page(

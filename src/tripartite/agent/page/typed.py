@@ -50,6 +50,13 @@ def endings_in(form: Form, network: Network) -> tuple[consent.EndingRow, ...]:
         return ()
 
 
+def arbiter_in(form: Form) -> tuple[str, int, int | None]:
+    """A new arbiter's account, its fee in basis points, and the amount if one was named."""
+    amount = form.text("amount").strip()
+    fee = proposing.read_percent(form.text("arbiter_fee").strip() or "0")
+    return form.text("arbiter").strip(), fee, parse_xmr(amount) if amount else None
+
+
 def share_in(text: str) -> int:
     """Piconero; a vendor may get nothing in a split."""
     return 0 if text.strip() == "0" else parse_xmr(text.strip())

@@ -187,7 +187,7 @@ def _count(outputs: Sequence[Output], fees: FeeEstimate, plan: PayoutPlan) -> _P
             outputs=len(usable),
         )
     balance = sum(one.amount for one in usable)
-    recipients = len(plan.gross(balance).items())
+    recipients = plan.recipients(balance)
     estimate = estimate_fee(
         per_byte, fees.quantization_mask, inputs=len(usable), recipients=recipients
     )

@@ -20,11 +20,12 @@ router = Router(tags=["arbiters"])
 
 
 class ArbiterShown(Body):
-    """An arbiter whom traders may name."""
+    """An arbiter whom traders may name; ``away_since`` is null unless the agent fell silent."""
 
     name: str
     fingerprint: str
     online: bool
+    away_since: datetime | None
     open_work: int
 
 
@@ -72,6 +73,7 @@ def list_arbiters(request: ApiRequest) -> object:
                 "name": row.account.name,
                 "fingerprint": row.fingerprint,
                 "online": (seen := agents.get(row.account_id)) is not None and seen.online,
+                "away_since": None if seen is None or seen.online else seen.since,
                 "open_work": work.get(row.account_id, 0),
             }
             for row in rows

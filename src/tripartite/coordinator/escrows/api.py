@@ -81,10 +81,14 @@ class Report(Body):
 
 
 class OfferShown(Body):
-    """A split that one trader offers: the vendor's share of the agreed amount, piconero as text."""
+    """A split that one trader offers: the vendor's share of the agreed amount, piconero as text.
+
+    Or a move of everything to the escrow named in ``moves_to``.
+    """
 
     by: str
-    vendor_share: str
+    vendor_share: str | None
+    moves_to: str | None
 
 
 class DisputeShown(Body):
@@ -98,6 +102,8 @@ class Summary(Body):
     """One escrow at a glance; amounts are piconero as text.
 
     ``status`` is the state, with ``_recovery_needed`` once a person has to take up its payout.
+    ``succeeds`` is the escrow whose money is to be moved into this one, ``moves_to`` the one that
+    this one's money goes to, both null for an escrow that keeps its arbiter.
     """
 
     escrow_id: str
@@ -116,6 +122,8 @@ class Summary(Body):
     offers: list[OfferShown]
     dispute: DisputeShown | None
     payout: PayoutShown | None
+    succeeds: str | None
+    moves_to: str | None
     waiting_on: list[Waiting]
     version: int
     created_at: datetime

@@ -19,6 +19,12 @@ class EscrowExists(Refused):
     code: ClassVar[str] = "escrow_exists"
 
 
+class SuccessorExists(Refused):
+    """Another escrow already waits to take over this one's money."""
+
+    code: ClassVar[str] = "successor_exists"
+
+
 class PartyUnknown(Refused):
     """The proposal names an identity that no account here is paired with."""
 

@@ -57,6 +57,15 @@ class Escrow(models.Model):
         )
 
 
+class Succession(models.Model):
+    """An escrow that takes over the money of another, so that it is counted once."""
+
+    successor = models.OneToOneField(
+        Escrow, on_delete=models.PROTECT, primary_key=True, related_name="succession"
+    )
+    predecessor = models.ForeignKey(Escrow, on_delete=models.PROTECT, related_name="successors")
+
+
 class Participant(models.Model):
     """Which account holds which role. Fixed when the escrow is proposed."""
 

@@ -145,18 +145,30 @@ def _summary(
         "deposit_missing": str(missing),
         "deposit_surplus": str(surplus),
         "offers": [
-            {"by": role.value, "vendor_share": str(one.vendor_share)}
+            {
+                "by": role.value,
+                "vendor_share": None if one.vendor_share is None else str(one.vendor_share),
+                "moves_to": one.successor and one.successor.escrow_id,
+            }
             for role, one in record.offers.items()
         ],
         "dispute": None
         if record.disputed_by is None
         else {"opened_by": record.disputed_by.value, "opened_at": disputed_at},
         "payout": _payout(record, getattr(row, "sighting", None), required),
+        "succeeds": (named := record.agreement.terms.succeeds) and named.escrow_id,
+        "moves_to": _moves_to(record),
         "waiting_on": [{"role": role.value, "what": what} for role, what in waiting_on(record)],
         "version": row.version,
         "created_at": row.created_at,
         "changed_at": row.changed_at,
     }
+
+
+def _moves_to(record: Record) -> str | None:
+    """The escrow that the money goes, or went, to."""
+    successor = None if record.payout is None else record.payout.successor
+    return None if successor is None else successor.escrow_id
 
 
 def _payout(

@@ -56,18 +56,35 @@ _VOLUME: Final = (
 )
 _CONCURRENT: Final = f"SELECT COUNT(*) FROM escrows_escrow WHERE state IN ({_named(OPEN)})"
 COUNTS: Final = (_VOLUME, _CONCURRENT)
-"""Every statement that a proposal waits for besides the gate."""
+"""What a proposal waits for besides the gate, and besides the few escrows that succeed others."""
+
+# The money of a successor was counted where it comes from, and the two are one trade.
+_PAIRS: Final = (
+    " FROM escrows_succession s JOIN escrows_escrow n ON n.escrow_id = s.successor_id"
+    " JOIN escrows_escrow o ON o.escrow_id = s.predecessor_id"
+)
+_MOVED_VOLUME: Final = (
+    f"SELECT COALESCE(SUM(CAST(SUBSTR(n.amount, 1, {_HALF}) AS BIGINT)), 0),"
+    f" COALESCE(SUM(CAST(SUBSTR(n.amount, {_HALF + 1}) AS BIGINT)), 0)"
+    f"{_PAIRS} WHERE n.state IN ({_named(COUNTED)})"
+)
+_OPEN_PAIRS: Final = (
+    f"SELECT COUNT(*){_PAIRS} WHERE n.state IN ({_named(OPEN)}) AND o.state IN ({_named(OPEN)})"
+)
 
 
-def admit(limits: Limits, amount: Piconero) -> None:
+def admit(limits: Limits, amount: Piconero | None) -> None:
     """Let a proposal in. Call first in the transaction that stores it.
 
-    Raises the errors of ``NOT_ADMITTED``.
+    ``amount`` is None for a successor, which brings no money of its own: the limits say nothing to
+    it, so a full house never keeps anybody from replacing an arbiter. Raises the errors of
+    ``NOT_ADMITTED``.
     """
     found = execute(_LOCK_GATE if connection.vendor == "postgresql" else _GATE, ()).fetchone()
     assert found is not None, "a migration makes the row"
     require_open(found[0])
-    require_room(limits, used(limits), amount)
+    if amount is not None:
+        require_room(limits, used(limits), amount)
 
 
 def look(limits: Limits, amount: Piconero) -> None:
@@ -80,11 +97,19 @@ def used(limits: Limits) -> Used:
     """What counts against ``limits`` now; 0 for what they don't limit."""
     volume, concurrent = 0, 0
     if limits.total_volume is not None:
-        row = execute(_VOLUME, ()).fetchone()
-        assert row is not None, "an aggregate has one row"
-        volume = int(row[0]) * 10**_HALF + int(row[1])
+        volume = _sum(_VOLUME) - _sum(_MOVED_VOLUME)
     if limits.concurrent_escrows is not None:
-        row = execute(_CONCURRENT, ()).fetchone()
-        assert row is not None, "an aggregate has one row"
-        concurrent = int(row[0])
+        concurrent = _count(_CONCURRENT) - _count(_OPEN_PAIRS)
     return Used(volume, concurrent)
+
+
+def _sum(statement: str) -> Piconero:
+    row = execute(statement, ()).fetchone()
+    assert row is not None, "an aggregate has one row"
+    return int(row[0]) * 10**_HALF + int(row[1])
+
+
+def _count(statement: str) -> int:
+    row = execute(statement, ()).fetchone()
+    assert row is not None, "an aggregate has one row"
+    return int(row[0])

@@ -43,6 +43,7 @@ STATUS: Final[Mapping[str, int]] = {
     "name_taken": 409,
     "not_your_move": 409,
     "panel_too_small": 409,
+    "successor_exists": 409,
     "too_many_channels": 409,
     "voted_already": 409,
     "body_too_large": 413,

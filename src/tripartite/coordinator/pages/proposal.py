@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from tripartite.coordinator.accounts.models import NAME_LENGTH, Account
 from tripartite.coordinator.pages.room import objection
 from tripartite.coordinator.pages.wording import Text
+from tripartite.coordinator.presence.models import AgentPresence
 from tripartite.domain.errors import Refused
 from tripartite.domain.limits import Limits
 from tripartite.domain.money import format_xmr, parse_xmr
@@ -78,8 +79,13 @@ class ProposalForm(forms.Form):
         return _known(self.cleaned_data["other"])
 
     def clean_arbiter(self) -> str:
-        """An account, too."""
-        return _known(self.cleaned_data["arbiter"])
+        """An account, too, whose agent isn't away."""
+        name = _known(self.cleaned_data["arbiter"])
+        if AgentPresence.objects.filter(account__name=name, online=False).exists():
+            raise forms.ValidationError(
+                _("This arbiter's agent is away. Name another one, or wait until it is back.")
+            )
+        return name
 
     def preview(self, account: Account, *, agent_page: str, limits: Limits) -> Preview | None:
         """What the form says; None, with an error on the form, if it wouldn't be taken."""

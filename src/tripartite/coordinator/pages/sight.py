@@ -23,6 +23,7 @@ from tripartite.coordinator.events.log import EventType
 from tripartite.coordinator.events.models import Event as LoggedEvent
 from tripartite.coordinator.pages import wording
 from tripartite.coordinator.pages.moves import Move, accepting, moves
+from tripartite.coordinator.pages.succession import Place, place_of
 from tripartite.coordinator.pages.wording import Text
 from tripartite.coordinator.presence.models import AgentPresence
 from tripartite.coordinator.recovery.incidents import next_alarm
@@ -125,6 +126,7 @@ class Sight:
     moves: tuple[Move, ...]
     may_invite: bool
     offers: tuple[tuple[Text, str, str], ...]
+    place: Place
     disputed_by: Text | None
     disputed_at: datetime | None
     payout: Mapping[str, object] | None
@@ -184,7 +186,9 @@ def look(account: Account, escrow_id: str, *, required: int) -> Sight:
                 format_xmr(amount - one.vendor_share),
             )
             for by, one in offers
+            if one.vendor_share is not None
         ),
+        place=place_of(record, role),
         disputed_by=None if record.disputed_by is None else wording.ROLES[record.disputed_by],
         disputed_at=Message.objects.filter(escrow=row, kind="dispute").aggregate(
             at=Max("received_at")
@@ -263,7 +267,9 @@ def _deposit(record: Record, role: Role) -> Deposit | None:
         return None
     missing, surplus = shortfall(record.reports, terms.amount_due)
     # Paying makes sense only while the deposit is waited for.
-    awaited = missing > 0 and is_open(record.state, Event.DEPOSIT_CONFIRMED, by=Teller.WALLETS)
+    # Nobody pays into a successor: its money is moved there.
+    waits = is_open(record.state, Event.DEPOSIT_CONFIRMED, by=Teller.WALLETS)
+    awaited = missing > 0 and waits and terms.succeeds is None
     uri = f"monero:{record.address}?tx_amount={format_xmr(missing)}"
     return Deposit(
         address=record.address,

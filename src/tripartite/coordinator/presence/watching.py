@@ -16,6 +16,7 @@ from tripartite.coordinator.work.queue import Lease, fenced, wake
 from tripartite.coordinator.work.runner import Again, Handler
 from tripartite.domain.lifecycle import CLOSED
 from tripartite.domain.parties import Role
+from tripartite.domain.rotation import ArbiterOffline
 from tripartite.protocol.next_step import ARBITER_RESTS, waiting_on
 
 PRESENCE: Final = "presence:"
@@ -49,6 +50,19 @@ def presence_of(account_ids: Iterable[int]) -> Mapping[int, Presence]:
     """Of those whose agent was ever heard of."""
     rows = AgentPresence.objects.filter(pk__in=list(account_ids))
     return {row.pk: Presence(row.online, row.since) for row in rows}
+
+
+def require_arbiter(account_id: int) -> None:
+    """Raise ``ArbiterOffline`` if this account's agent has fallen silent.
+
+    One that was never heard of may be new, or not speak up at all: that is no "offline".
+    """
+    gone = AgentPresence.objects.filter(pk=account_id, online=False).first()
+    if gone is not None:
+        raise ArbiterOffline(
+            "Name another arbiter, or propose it again when the agent is back.",
+            since=rfc3339(gone.since),
+        )
 
 
 def watch_presence(*, patience: timedelta) -> Handler:

@@ -18,6 +18,7 @@ _ACTIONS: Final = {
     "accept_terms": "Read the proposal, then accept or cancel it.",
     "sign_terms": "Bring your agent online: it has to sign the terms.",
     "key_exchange": "Bring your agent and its wallet online: the key exchange waits for them.",
+    "move": "Sign the move of the money to the new arbiter's escrow: tripartite agent move.",
     "deposit": "Pay the deposit and keep your agent online, or call the escrow off.",
     "export_info": "Bring your agent and its wallet online: they have to sync for the payout.",
     "build_payout": "Bring your agent and its wallet online: they have to sign the payout.",

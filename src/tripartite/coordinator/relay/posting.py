@@ -20,6 +20,7 @@ from tripartite.coordinator.escrows.errors import (
     RoleNotYours,
 )
 from tripartite.coordinator.escrows.models import Participant
+from tripartite.coordinator.escrows.succeeding import note_succession
 from tripartite.coordinator.events.log import (
     EventType,
     NewEvent,
@@ -31,6 +32,7 @@ from tripartite.coordinator.events.log import (
 from tripartite.coordinator.limits.gate import NOT_ADMITTED
 from tripartite.coordinator.limits.gate import admit as pass_gate
 from tripartite.coordinator.ops.metrics.durations import note_durations
+from tripartite.coordinator.presence.watching import require_arbiter
 from tripartite.coordinator.relay.models import Message as StoredMessage
 from tripartite.coordinator.storing import execute, now, stamp, write_transaction
 from tripartite.coordinator.watch.keys import payout_key
@@ -38,6 +40,7 @@ from tripartite.coordinator.work.queue import wake
 from tripartite.domain.errors import Refused, Tampered
 from tripartite.domain.limits import Limits
 from tripartite.domain.parties import Network, Role
+from tripartite.domain.rotation import ArbiterOffline
 from tripartite.protocol.admission import Admission, admit, open_record
 from tripartite.protocol.canonical import digest
 from tripartite.protocol.envelope import Kind, Message, read_envelope
@@ -78,8 +81,8 @@ def propose(
     """Open an escrow from a ``propose`` envelope.
 
     Raises what ``open_record`` raises, and ``NetworkNotServed``, ``PartyUnknown``,
-    ``RoleNotYours``, ``EscrowExists``, and what ``gate.admit`` raises. ``remember`` runs inside the
-    transaction.
+    ``RoleNotYours``, ``EscrowExists``, ``ArbiterOffline``, what ``gate.admit`` raises, and for a
+    successor what ``note_succession`` raises. ``remember`` runs inside the transaction.
     """
     admission = open_record(text)
     record, message = admission.record, admission.message
@@ -90,10 +93,14 @@ def propose(
         raise RoleNotYours("Propose from the account that is paired with the proposer's identity.")
     at = now()
     posted = Posted(record.escrow_id, 1, record.state.value, fresh=True)
+    terms = record.agreement.terms
     try:
         with write_transaction():
-            pass_gate(limits, record.agreement.terms.amount)
+            pass_gate(limits, terms.amount if terms.succeeds is None else None)
+            require_arbiter(accounts[Role.ARBITER].account_id)
             storage.create(record, at=at)
+            if terms.succeeds is not None:
+                note_succession(caller.account_id, record, terms.succeeds)
             Participant.objects.bulk_create(
                 Participant(
                     escrow_id=record.escrow_id,
@@ -108,7 +115,7 @@ def propose(
             remember(posted)
     except IntegrityError as error:
         return _opened_before(message, error)
-    except NOT_ADMITTED as error:
+    except (*NOT_ADMITTED, ArbiterOffline) as error:
         # Sent again after a lost answer: what was let in then stays in.
         if storage.exists(record.escrow_id):
             return _opened_before(message, error)

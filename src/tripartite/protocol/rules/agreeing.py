@@ -17,6 +17,7 @@ from tripartite.protocol.rules.turns import (
     Applied,
     OutOfRound,
     has_money,
+    is_bound,
     require_open,
     step,
 )
@@ -26,6 +27,12 @@ class MoneyPresent(Refused):
     """Money has arrived; an escrow can be called off only before that."""
 
     code: ClassVar[str] = "money_present"
+
+
+class SuccessorBinds(Refused):
+    """Money may be on its way to this escrow from the one it succeeds."""
+
+    code: ClassVar[str] = "successor_binds"
 
 
 def propose(_record: Record, _message: Message) -> Applied:
@@ -59,8 +66,14 @@ def sign_terms(record: Record, message: Message) -> Applied:
 
 
 def cancel(record: Record, message: Message) -> Applied:
-    """Any party calls the escrow off before money."""
+    """Any party calls the escrow off before money; a successor that is ready, its vendor alone.
+
+    Money that reaches an escrow that was called off goes back to the buyer. So somebody else could
+    call it off while the move is on its way, and rob the vendor.
+    """
     bodies.read_reason(message)
+    if is_bound(record) and message.role is not Role.VENDOR:
+        raise SuccessorBinds("Only its vendor can call it off now, as only the vendor would lose.")
     if has_money(record):
         raise MoneyPresent("Money has arrived: refund or settle instead of cancelling.")
     return step(record, Event.CANCELLED, by=Teller(message.role.value))

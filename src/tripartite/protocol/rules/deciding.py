@@ -14,7 +14,7 @@ from tripartite.domain.parties import Role
 from tripartite.domain.settlement import ALL_BPS
 from tripartite.protocol import bodies
 from tripartite.protocol.envelope import Message
-from tripartite.protocol.record import Offer, Payout, Record
+from tripartite.protocol.record import Offer, Payout, Record, Successor
 from tripartite.protocol.rules.turns import Applied, require_money, require_open, step
 
 
@@ -50,20 +50,21 @@ def _consent(
 
 
 def settlement_offer(record: Record, message: Message) -> Applied:
-    """A trader proposes a split; it stands until replaced or until a payout starts."""
-    share = bodies.read_offer(message, amount=record.agreement.terms.amount)
+    """A trader offers a split or a move; it stands until replaced or until a payout starts."""
+    offer = bodies.read_offer(message, terms=record.agreement.terms)
     require_money(record)
-    offers = {**record.offers, message.role: Offer(message.digest, share)}
-    after = replace(record, offers=offers)
+    _require_nothing_sent(record, offer)
+    after = replace(record, offers={**record.offers, message.role: offer})
     return step(after, Event.SETTLEMENT_PROPOSED, by=Teller(message.role.value))
 
 
 def settlement_accept(record: Record, message: Message) -> Applied:
-    """The other trader agrees: both have signed the same split now."""
+    """The other trader agrees: both have signed the same split or move now."""
     accepted = bodies.read_offer_accept(message)
     advance(record.state, Event.SETTLEMENT_AGREED, by=Teller(message.role.value))
     for offerer, offer in record.offers.items():
         if offer.digest == accepted and offerer is not message.role:
+            _require_nothing_sent(record, offer)
             return _pay(
                 record,
                 Event.SETTLEMENT_AGREED,
@@ -71,8 +72,15 @@ def settlement_accept(record: Record, message: Message) -> Applied:
                 builder=offerer,
                 cosigner=message.role,
                 vendor_share=offer.vendor_share,
+                successor=offer.successor,
             )
     raise OfferGone("Accept an offer that stands: it was replaced, or is your own.")
+
+
+def _require_nothing_sent(record: Record, offer: Offer) -> None:
+    """Whatever is mined is the outcome: what may still be mined must not be called a move."""
+    if offer.successor is not None and record.broadcasts:
+        raise PayoutAlreadyBroadcast("A payout was sent before: finish that one.")
 
 
 def dispute(record: Record, message: Message) -> Applied:
@@ -120,6 +128,7 @@ def _pay(
     cosigner: Role,
     vendor_share: int | None = None,
     vendor_bps: int | None = None,
+    successor: Successor | None = None,
 ) -> Applied:
     """A new payout, on the word of ``by``. Attempts count on, so no message fits two payouts."""
     payout = Payout(
@@ -129,6 +138,7 @@ def _pay(
         attempt=1 if record.payout is None else record.payout.attempt + 1,
         vendor_share=vendor_share,
         vendor_bps=vendor_bps,
+        successor=successor,
     )
     after = replace(record, payout=payout, offers={})
     return step(after, event, by=Teller(by.value))

@@ -68,6 +68,11 @@ def has_money(record: Record) -> bool:
     return any(r.confirmed or r.pending or r.locked for r in record.reports.values())
 
 
+def is_bound(record: Record) -> bool:
+    """Whether money of the escrow that this one succeeds may be on its way here."""
+    return record.agreement.terms.succeeds is not None and record.address is not None
+
+
 def require_money(record: Record) -> None:
     """Refuse to divide what nobody has seen."""
     if not has_money(record):

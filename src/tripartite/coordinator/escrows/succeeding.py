@@ -1,0 +1,45 @@
+"""Escrows that take over the money of others: let in, and found again."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from tripartite.coordinator.escrows import storage
+from tripartite.coordinator.escrows.errors import SuccessorExists
+from tripartite.coordinator.escrows.models import Escrow, Succession
+from tripartite.domain.lifecycle import CLOSED
+from tripartite.domain.terms import Predecessor
+from tripartite.protocol.record import Record
+from tripartite.protocol.succession import require_succession
+
+
+def note_succession(account_id: int, record: Record, named: Predecessor) -> None:
+    """Judge a new escrow by the one that it names. Call in the transaction that stores it.
+
+    Raises ``EscrowUnknown``, also for an escrow of others, ``SuccessorDiffers``, ``NothingToMove``,
+    ``SuccessorExists``.
+    """
+    _, old = storage.load_for(account_id, named.escrow_id)
+    require_succession(old.record, record.agreement)
+    # One at a time: else the limits, which count the money of such a pair once, would hold nothing.
+    before = _open_successors(named.escrow_id).first()
+    if before is not None:
+        raise SuccessorExists(
+            "Move the money there, or have its vendor call it off first.", escrow=before
+        )
+    Succession.objects.create(successor_id=record.escrow_id, predecessor_id=named.escrow_id)
+
+
+def successor_of(escrow_id: str) -> str | None:
+    """The open escrow that is to take over this one's money."""
+    return _open_successors(escrow_id).first()
+
+
+def _open_successors(escrow_id: str) -> QuerySet[Escrow, str]:
+    closed = [state.value for state in CLOSED]
+    return (
+        Escrow.objects.filter(succession__predecessor_id=escrow_id)
+        .exclude(state__in=closed)
+        .order_by("-created_at")
+        .values_list("escrow_id", flat=True)
+    )
