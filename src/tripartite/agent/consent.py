@@ -11,6 +11,7 @@ from typing import ClassVar, Final
 
 from tripartite.agent.decisions import Contact, Verified
 from tripartite.agent.journal import Freeze, Journal
+from tripartite.domain.deposits import agreed
 from tripartite.domain.errors import Refused
 from tripartite.domain.lifecycle import Event, open_moves
 from tripartite.domain.money import format_xmr
@@ -242,15 +243,6 @@ def endings(terms: Terms) -> tuple[EndingRow, ...]:
     return tuple(rows)
 
 
-def _money(record: Record) -> tuple[int, str]:
-    """What every reporting wallet has, and whether it can be paid out yet."""
-    reports = record.reports.values()
-    confirmed = min((one.confirmed for one in reports), default=0)
-    if confirmed:
-        return confirmed, "confirmed"
-    return min((one.confirmed + one.pending for one in reports), default=0), "not confirmed yet"
-
-
 def payout_consent(
     record: Record,
     details: Mapping[Role, Details],
@@ -259,7 +251,8 @@ def payout_consent(
     row: Callable[[int], EndingRow],
 ) -> Consent:
     """What somebody reads whose word starts a payout: ``row`` says who gets what of the money."""
-    paid, counts = _money(record)
+    paid, is_confirmed = agreed(record.reports)
+    counts = "confirmed" if is_confirmed else "not confirmed yet"
     terms = record.agreement.terms
     return Consent(
         question=question,

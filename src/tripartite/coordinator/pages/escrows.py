@@ -86,15 +86,16 @@ def listing(request: HttpRequest) -> HttpResponse:
 def show(request: HttpRequest, escrow_id: str) -> HttpResponse:
     """One escrow. A script asks again with the version it has, and hears only of a newer one."""
     sight = _sight(request, escrow_id)
-    mark = f'"{sight.version}-{sight.payout["confirmations"] if sight.payout else 0}"'
+    depth = sight.payout["confirmations"] if sight.payout else 0
+    mark = f"{sight.version}-{depth}-{sight.unsaid}"
     context = {
         "here": "escrows",
         "escrow": sight,
-        "mark": mark.strip('"'),
+        "mark": mark,
         "invitation": f"{settings.COORDINATOR.public_origin}/invitation/{sight.escrow_id}",
     }
     if request.headers.get("HX-Request"):
-        if request.GET.get("seen") == mark.strip('"'):
+        if request.GET.get("seen") == mark:
             return HttpResponse(status=204)  # for htmx: leave everything as it is
         return render(request, "escrows/body.html", context)
     return render(request, "escrows/escrow.html", context)

@@ -7,7 +7,15 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.i18n import set_language
 
-from tripartite.coordinator.pages import accounts, desk, entrance, escrows, static_files
+from tripartite.coordinator.pages import (
+    accounts,
+    deciding,
+    desk,
+    entrance,
+    escrows,
+    sealed,
+    static_files,
+)
 
 urlpatterns = [
     path("", entrance.home, name="home"),
@@ -27,6 +35,9 @@ urlpatterns = [
     path("account/agent", accounts.agent, name="agent"),
     path("escrows", escrows.listing, name="escrows"),
     path("escrows/<str:escrow_id>", escrows.show, name="escrow"),
+    path("escrows/<str:escrow_id>/decide/<str:verb>", deciding.decide, name="decide"),
+    path("escrows/<str:escrow_id>/sealed", sealed.sealed, name="sealed"),
+    path("escrows/<str:escrow_id>/sealed/<str:sha256>", sealed.sealed_file, name="sealed_file"),
     path("invitation/<str:escrow_id>", escrows.invitation, name="invitation"),
     path("propose", escrows.propose, name="propose"),
     path("disputes", desk.disputes, name="disputes"),
