@@ -30,6 +30,7 @@ from tripartite.agent.arguing import parts_of
 from tripartite.agent.decisions import DONE, Decision, Decisions
 from tripartite.agent.home import OpenHome, create_home
 from tripartite.agent.intake import Cases
+from tripartite.agent.own_words import RESTORED_AT
 from tripartite.agent.ports import Forwarded
 from tripartite.attach import presence
 from tripartite.attach.clicks import answer_clicks, take_clicks
@@ -205,6 +206,8 @@ def agent_of(hall: Market, deal: Deal, role: Role, directory: Path) -> OpenHome:
         key_file=directory / "key",
         identity=hall.people[role].identity,
     )
+    # The messages so far were said by the kit: a restored home takes such for its own words.
+    opened.journal.set_setting(RESTORED_AT, now().isoformat())
     hear(opened, deal)
     names = {role: person.name for role, person in hall.people.items()}
     opened.journal.save_names(deal.escrow_id, names)
