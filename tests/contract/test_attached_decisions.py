@@ -47,6 +47,7 @@ from tripartite.coordinator.wallets.models import (
     AttachedDecision,
     AttachedIdentity,
     AttachedReading,
+    WalletRegistration,
 )
 from tripartite.coordinator.work import queue
 from tripartite.coordinator.work.queue import Lease
@@ -443,6 +444,71 @@ def test_words_and_files_are_sent_in_a_dispute_and_a_ruling_is_made(hall: Market
     large = SimpleUploadedFile("large", bytes(256 * 1024 + 1))
     refused = client.post(at(deal, "evidence"), {**typed(question), "read": "yes", "file": large})
     assert refused.status_code == 422
+
+
+def test_an_escrow_is_proposed_here_once_and_its_words_are_sealed(hall: Market) -> None:
+    client = page_of(hall, Role.BUYER)
+    link = client.get(
+        "/propose?role=buyer&other=vendor&arbiter=arbiter&amount=1.5&network_fee=shared"
+    ).text
+    here = html.unescape(re.findall(r'href="(/propose/here[^"]*)"', link)[0])
+    assert 'value="1.5"' in client.get(here).text
+    terms = {
+        "role": "buyer",
+        "other": "vendor",
+        "arbiter": "arbiter",
+        "amount": "1.5",
+        "network_fee": "shared",
+        "subject": "a bicycle",
+        "payout_address": new_address(),
+    }
+    wrong = client.post("/propose/here", {**terms, "payout_address": "4nowhere"})
+    assert (wrong.status_code, "no address on this network" in wrong.text) == (422, True)
+    question = client.post("/propose/here", terms).text
+    assert "Propose exactly this?" in question
+    sure = {**terms, "sure": typed(question)["sure"], "read": "yes"}
+    other = client.post("/propose/here", {**sure, "amount": "2"}).text
+    assert "Propose exactly this?" in other, "other terms are another question"
+    assert not AttachedDecision.objects.exists()
+
+    said = client.post("/propose/here", sure, follow=True)
+    client.post("/propose/here", sure)
+
+    assert "Your proposal of" in said.text
+    row = AttachedDecision.objects.get()
+    assert read_content(row)["subject"] == "a bicycle"
+    assert read_content(row)["network_fee"] == "shared"
+    assert b"a bicycle" not in everything_stored()
+
+
+def test_a_wallet_rpc_is_registered_by_a_click(hall: Market) -> None:
+    deal, client = hall.proposed_deal(), page_of(hall, Role.VENDOR)
+    where = f"/escrows/{deal.escrow_id}/wallet-rpc"
+    assert f'href="{where}"' in client.get(f"/escrows/{deal.escrow_id}").text
+    evil = {"rpc_url": "http://127.0.0.1.evil.example:18082"}
+    assert "Nothing else is connected to" in client.post(where, evil).text
+
+    login = {"rpc_user": "alice", "rpc_password": "s3cret-login"}
+    asked = client.post(where, {"rpc_url": "http://127.0.0.1:18083", **login}, follow=True)
+
+    assert "This page looks again by itself." in asked.text
+    assert WalletRegistration.objects.get().role == "vendor"
+    assert b"s3cret-login" not in everything_stored()
+    WalletRegistration.objects.update(state="refused", code="wallet_rpc_too_old", detail="Update.")
+    assert "(wallet_rpc_too_old)" in client.get(where).text
+
+
+def test_somebody_lets_the_service_hold_their_key(database: str) -> None:
+    account = Account.objects.create_user("newcomer")
+    client = browser(account)
+    assert "Or let this service run it for you" in client.get("/account/agent").text
+    client.post("/account/agent/attach")
+    assert not AttachedIdentity.objects.exists(), "not without the tick"
+
+    client.post("/account/agent/attach", {"read": "yes"})
+
+    assert AttachedIdentity.objects.get().account_id == account.pk
+    assert "Its key is being made." in client.get("/account/agent").text
 
 
 def test_who_has_an_agent_at_home_decides_nothing_here(market: Market) -> None:

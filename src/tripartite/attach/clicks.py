@@ -143,7 +143,9 @@ def _propose(
         amount=int(content["amount"]),
         allowance=0,
         fees=FeeRule(
-            NetworkFeeBearer.PAYEE, proposing.read_percent(content["arbiter_fee_percent"]), 0
+            NetworkFeeBearer(content.get("network_fee", NetworkFeeBearer.PAYEE)),
+            proposing.read_percent(content["arbiter_fee_percent"]),
+            0,
         ),
         subject=content["subject"],
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django import forms
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -31,6 +32,8 @@ class Preview:
     endings: tuple[Ending, ...]
     link: str
     command: str
+    here: str
+    """The page to go on with for whose agent the operator runs."""
 
 
 class ProposalForm(forms.Form):
@@ -101,10 +104,16 @@ class ProposalForm(forms.Form):
             "arbiter_fee": fee,
             "network_fee": told["network_fee"],
         }
+        typed = {
+            "role": told["role"],
+            "other": told["other"],
+            **{name: words[name] for name in ("arbiter", "amount", "arbiter_fee", "network_fee")},
+        }
         address = "--refund-address" if told["role"] == "buyer" else "--payout-address"
         return Preview(
             endings=endings(amount, amount, fees),
             link=f"{agent_page}/propose?{urlencode(words)}",
+            here=f"{reverse('propose_here')}?{urlencode(typed)}",
             command=(
                 f"tripartite agent propose --{other} {told['other']} --arbiter {told['arbiter']} "
                 f"--amount {format_xmr(amount)} --arbiter-fee {fee} "

@@ -27,10 +27,18 @@ from tripartite.coordinator.pages.wording import Text
 from tripartite.coordinator.presence.models import AgentPresence
 from tripartite.coordinator.recovery.incidents import next_alarm
 from tripartite.coordinator.relay.models import Message
-from tripartite.coordinator.wallets.models import AttachedDecision, AttachedIdentity
+from tripartite.coordinator.wallets.models import AttachedDecision, AttachedIdentity, WalletMapping
 from tripartite.coordinator.watch.models import PayoutSighting
 from tripartite.domain.deposits import shortfall
-from tripartite.domain.lifecycle import CLOSED, PAYOUT_STATES, Event, State, Teller, is_open
+from tripartite.domain.lifecycle import (
+    BEFORE_THE_WALLET,
+    CLOSED,
+    PAYOUT_STATES,
+    Event,
+    State,
+    Teller,
+    is_open,
+)
 from tripartite.domain.money import format_xmr
 from tripartite.domain.parties import Role
 from tripartite.protocol.next_step import waiting_on
@@ -136,6 +144,7 @@ class Sight:
     accepting: Move | None
     moves: tuple[Move, ...]
     is_attached: bool
+    needs_wallet: bool
     decided: tuple[Decided, ...]
     may_invite: bool
     offers: tuple[tuple[Text, str, str], ...]
@@ -201,6 +210,9 @@ def look(account: Account, escrow_id: str, *, required: int) -> Sight:
         accepting=to_accept,
         moves=attached_moves(record, role) if attached else moves(record, role),
         is_attached=attached,
+        needs_wallet=attached
+        and record.state in BEFORE_THE_WALLET
+        and not WalletMapping.objects.filter(escrow=row, role=role.value).exists(),
         decided=_decided(row.escrow_id, account) if attached else (),
         may_invite=to_accept is None
         and is_open(record.state, Event.TERMS_SIGNED, by=Teller.ALL_THREE),

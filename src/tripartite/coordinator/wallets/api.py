@@ -25,6 +25,7 @@ from tripartite.coordinator.wallets.rpc_url import read_rpc_url
 from tripartite.coordinator.wallets.words import MAX_EVIDENCE_BYTES, MAX_TEXT, Click
 from tripartite.domain.parties import Role
 from tripartite.domain.secrets import Secret
+from tripartite.domain.settlement import NetworkFeeBearer
 
 WAIT_SECONDS = 25.0
 """Below the 30 seconds after which usual proxies and clients give a request up."""
@@ -83,6 +84,7 @@ class NewEscrow(Body):
     subject: Annotated[str, Field(max_length=2_000)]
     payout_address: Address
     arbiter_fee_percent: Annotated[str, Field(max_length=8)] = "0"
+    network_fee: NetworkFeeBearer = NetworkFeeBearer.PAYEE
 
 
 class Decided(Body):
