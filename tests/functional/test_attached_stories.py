@@ -89,8 +89,8 @@ def test_two_parties_without_agents_trade_by_clicks(
         address = market.devnet.purses.address(Role.VENDOR)
         selling.decide(escrow, "accept", {"payout_address": address})
         _arbiter_accepts(market, escrow, *guests.values())
-        for role, guest in guests.items():
-            _register(market, escrow, role, guest)
+        _register(market, escrow, Role.BUYER, buyer)
+        selling.send(f"/escrows/{escrow}/wallet-rpc", _login(vendor))
         _reach(market, buyer, escrow, State.AWAITING_DEPOSIT)
 
         deposit = _at(market, buyer, escrow).address
@@ -140,17 +140,18 @@ def _arbiter_accepts(market: Market, escrow: str, *others: Guest) -> None:
 
 
 def _register(market: Market, escrow: str, role: Role, guest: Guest) -> None:
-    login = guest.wallet.login
     with market.coordinator.api(guest.token) as api:
-        api.post(
-            f"/api/escrow/{escrow}/register-wallet-rpc",
-            {
-                "rpc_url": guest.wallet.url,
-                "rpc_user": login.user,
-                "rpc_password": login.password.reveal(),
-                "role": role.value,
-            },
-        )
+        body = {**_login(guest), "role": role.value}
+        api.post(f"/api/escrow/{escrow}/register-wallet-rpc", body)
+
+
+def _login(guest: Guest) -> dict[str, str]:
+    login = guest.wallet.login
+    return {
+        "rpc_url": guest.wallet.url,
+        "rpc_user": login.user,
+        "rpc_password": login.password.reveal(),
+    }
 
 
 def _overview(market: Market, guest: Guest, escrow: str) -> Overview | None:
