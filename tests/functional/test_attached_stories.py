@@ -12,7 +12,7 @@ import pytest
 from tests.functional.kit.market import Market
 from tests.functional.kit.visitor import Visitor
 from tripartite.devnet import programs
-from tripartite.devnet.api import Overview
+from tripartite.devnet.api import Answer, Api, Overview
 from tripartite.domain.lifecycle import State
 from tripartite.domain.money import ATOMIC
 from tripartite.domain.parties import Network, Role
@@ -70,9 +70,16 @@ def _guest(market: Market, role: Role, wallet: WalletRpcProcess) -> Guest:
     name = f"{role.value}-{secrets.token_hex(4)}"
     with market.coordinator.api() as api:
         token = api.open_account(name, PASSWORD)
-    with market.coordinator.api(token) as api:
-        made = api.post("/api/agent/attach", {})
-    return Guest(name, token, str(made["fingerprint"]), wallet)
+    # It answers only when the attach process has made the key, or asks to come again.
+    with Api(market.coordinator.url, token, seconds=60.0) as api:
+        made: list[Answer] = []
+
+        def is_made() -> bool:
+            made.append(api.ask("POST", "/api/agent/attach", {}))
+            return made[-1].status == 200
+
+        market.until(is_made, what="identity made")
+    return Guest(name, token, str(made[-1].body["fingerprint"]), wallet)
 
 
 def test_two_parties_without_agents_trade_by_clicks(
@@ -89,8 +96,8 @@ def test_two_parties_without_agents_trade_by_clicks(
         address = market.devnet.purses.address(Role.VENDOR)
         selling.decide(escrow, "accept", {"payout_address": address})
         _arbiter_accepts(market, escrow, *guests.values())
-        _register(market, escrow, Role.BUYER, buyer)
-        selling.send(f"/escrows/{escrow}/wallet-rpc", _login(vendor))
+        for guest, browser in ((buyer, buying), (vendor, selling)):
+            browser.send(f"/escrows/{escrow}/wallet-rpc", _login(guest))
         _reach(market, buyer, escrow, State.AWAITING_DEPOSIT)
 
         deposit = _at(market, buyer, escrow).address
@@ -137,12 +144,6 @@ def _arbiter_accepts(market: Market, escrow: str, *others: Guest) -> None:
     market.arbiter.run(
         "accept", escrow, "--payout-address", market.arbiter.address, *expected, "--yes"
     )
-
-
-def _register(market: Market, escrow: str, role: Role, guest: Guest) -> None:
-    with market.coordinator.api(guest.token) as api:
-        body = {**_login(guest), "role": role.value}
-        api.post(f"/api/escrow/{escrow}/register-wallet-rpc", body)
 
 
 def _login(guest: Guest) -> dict[str, str]:
