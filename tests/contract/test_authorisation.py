@@ -200,6 +200,15 @@ MATRIX: Mapping[tuple[str, str], tuple[Callable[[Scene], Answer], tuple[int, ...
         get("/api/escrow/{escrow_id}/decisions"),
         WITH_TOKEN,
     ),
+    # Only what an attached agent has opened.
+    ("post", "/api/escrow/{escrow_id}/sealed"): (
+        lambda scene: scene.api.post(f"/api/escrow/{scene.deal.escrow_id}/sealed", {}),
+        (409, 409, 403, 403, 401),
+    ),
+    ("get", "/api/escrow/{escrow_id}/sealed"): (
+        get("/api/escrow/{escrow_id}/sealed"),
+        (409, 409, 403, 403, 401),
+    ),
     ("get", "/api/events"): (get("/api/events"), WITH_TOKEN),
     ("get", "/api/network"): (get("/api/network"), OPEN),
     ("get", "/api/limits"): (get("/api/limits"), WITH_TOKEN),

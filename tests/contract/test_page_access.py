@@ -93,6 +93,13 @@ MATRIX: Mapping[str, Asked] = {
     "agent": Asked("get", "/account/agent", MEMBERS),
     "escrows": Asked("get", "/escrows", MEMBERS),
     "escrow": Asked("get", "/escrows/{escrow}", PARTIES),
+    # Nobody's identity is attached here.
+    "decide": Asked("get", "/escrows/{escrow}/decide/cancel", (302, 409, 409, 404, 404, 302, 404)),
+    "attach_identity": Asked("post", "/account/agent/attach", DOING),
+    "wallet_rpc": Asked("get", "/escrows/{escrow}/wallet-rpc", (302, 409, 409, 404, 404, 302, 404)),
+    "propose_here": Asked("get", "/propose/here", (302, 409, 409, 409, 409, 302, 409)),
+    "sealed": Asked("post", "/escrows/{escrow}/sealed", (302, 409, 409, 404, 404, 302, 404)),
+    "sealed_file": Asked("get", "/escrows/{escrow}/sealed/00", (302, 404, 404, 404, 404, 302, 404)),
     "invitation": Asked("get", "/invitation/{escrow}", (302, 302, 200, 404, 404, 302, 404)),
     "propose": Asked("get", "/propose", MEMBERS),
     "disputes": Asked("get", "/disputes", (302, 404, 404, 404, 200, 302, 404)),

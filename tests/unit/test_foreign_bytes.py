@@ -40,7 +40,7 @@ from tripartite.coordinator.ops import http
 from tripartite.coordinator.ops.backup import making
 from tripartite.coordinator.ops.metrics.facts import BACKUP_MARK
 from tripartite.coordinator.pages import listening
-from tripartite.coordinator.wallets import rpc_url
+from tripartite.coordinator.wallets import rpc_url, words
 from tripartite.domain import addresses, money
 from tripartite.domain.errors import TripartiteError
 from tripartite.domain.parties import Network, Role
@@ -587,6 +587,9 @@ READERS: Mapping[str, Sequence[Reader]] = {
         Reader("the head of a request", lambda given: http.check_body(*given),
                st.tuples(texts, texts)),
     ],
+    "coordinator/wallets/words.py": [
+        text_reader("a file of evidence in base64", words.read_file, "bm8gc2FkZGxl"),
+    ],
     "coordinator/wallets/rpc_url.py": [
         text_reader("the address of a wallet RPC", rpc_url.read_rpc_url, "http://127.0.0.1:18083",
                     f"http://{'a' * 56}.onion:80/json_rpc"),
@@ -709,9 +712,11 @@ OWN: Mapping[str, str] = {
     "coordinator/ops/metrics/facts.py": _OWN_TABLES,
     "coordinator/ops/metrics/sharing.py": _OWN_DISK,
     "coordinator/pages/sight.py": _OWN_TABLES,
+    "coordinator/pages/sealed.py": _OWN_TABLES,
     "coordinator/relay/api.py": "bodies of requests; tests/contract/test_fuzz.py sends odd ones",
     "coordinator/wallets/credentials.py": _OWN_TABLES,
     "coordinator/wallets/deciding.py": _OWN_TABLES,
+    "coordinator/wallets/reading.py": _OWN_TABLES,
     "devnet/api.py": _DEVNET,
     "devnet/chain.py": _DEVNET,
     "devnet/party.py": _DEVNET,

@@ -159,8 +159,13 @@ def take_apart(file: Path) -> tuple[Part, ...]:
             f"{file} has {size} bytes: a file of evidence has 1 to {MAX_FILE_BYTES}. "
             "Split it, or make it smaller."
         )
+    return parts_of(file.name, data)
+
+
+def parts_of(given_name: str, data: bytes) -> tuple[Part, ...]:
+    """The parts of a file's contents, which are not empty and not too large."""
     sha256 = hashlib.sha256(data).hexdigest()
-    name = clean_name(file.name)
+    name = clean_name(given_name)
     media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
     pieces = [data[at : at + PART_BYTES] for at in range(0, len(data), PART_BYTES)]
     return tuple(

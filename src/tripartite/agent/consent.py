@@ -11,6 +11,7 @@ from typing import ClassVar, Final
 
 from tripartite.agent.decisions import Contact, Verified
 from tripartite.agent.journal import Freeze, Journal
+from tripartite.domain.deposits import agreed
 from tripartite.domain.errors import Refused
 from tripartite.domain.lifecycle import Event, open_moves
 from tripartite.domain.money import format_xmr
@@ -246,11 +247,8 @@ def endings(terms: Terms) -> tuple[EndingRow, ...]:
 
 def money(record: Record) -> tuple[int, str]:
     """What every reporting wallet has, and whether it can be paid out yet."""
-    reports = record.reports.values()
-    confirmed = min((one.confirmed for one in reports), default=0)
-    if confirmed:
-        return confirmed, "confirmed"
-    return min((one.confirmed + one.pending for one in reports), default=0), "not confirmed yet"
+    paid, is_confirmed = agreed(record.reports)
+    return paid, "confirmed" if is_confirmed else "not confirmed yet"
 
 
 def payout_consent(

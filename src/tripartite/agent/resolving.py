@@ -153,9 +153,15 @@ def evidence(opened: OpenHome, escrow: str, files: Sequence[Path]) -> tuple[Choi
 
     Raises as ``dispute`` does, and ``EvidenceUnsound``.
     """
-    look, parts = _look(opened, escrow), read_files(files)
+    parts = read_files(files)
+    return exhibit(opened, escrow, parts), parts
+
+
+def exhibit(opened: OpenHome, escrow: str, parts: Sequence[Part]) -> Choice:
+    """Show files that are taken apart already. Raises as ``deciding.choose`` does."""
+    look = _look(opened, escrow)
     shown = endings.showing(look.record, look.details, parts)
-    return _choice(opened, look, Decision.EVIDENCE, shown, {}), parts
+    return _choice(opened, look, Decision.EVIDENCE, shown, {})
 
 
 def read_files(files: Sequence[Path]) -> list[Part]:
@@ -175,16 +181,21 @@ def rule(opened: OpenHome, escrow: str, vendor_bps: int, cosigner: Role | None) 
     return _choice(opened, look, Decision.RULE, shown, words)
 
 
-def store(opened: OpenHome, choice: Choice, parts: Sequence[Part] = ()) -> None:
-    """Store a decision and the files that go with it; the running agent says them."""
+def store(opened: OpenHome, choice: Choice, parts: Sequence[Part] = ()) -> int:
+    """Store a decision and the files that go with it; the running agent says them.
+
+    The id of what is said last.
+    """
     decisions = Decisions(opened.journal)
     contract: dict[str, Json] = {"contract_id": choice.case.record.contract_id}
+    number = 0
     with opened.journal.commit():
         if choice.decision is not Decision.EVIDENCE:
-            decide(opened, choice, frozenset())
+            number = decide(opened, choice, frozenset())
         for part in parts:
             content = {**part.to_json(), **contract}
-            decisions.decide(choice.case.escrow_id, Decision.EVIDENCE, content)
+            number = decisions.decide(choice.case.escrow_id, Decision.EVIDENCE, content)
+    return number
 
 
 def _offers(look: _Look) -> list[Offer]:

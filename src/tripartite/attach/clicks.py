@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from tripartite.agent import arguing, proposing, resolving
 from tripartite.agent import deciding as agent_deciding
-from tripartite.agent import proposing, resolving
 from tripartite.agent.deciding import Choice
 from tripartite.agent.decisions import Decision, Decisions
 from tripartite.agent.home import OpenHome
 from tripartite.agent.proposing import Directory, Draft
-from tripartite.coordinator.wallets.deciding import Click, Content, read_content
+from tripartite.coordinator.wallets.deciding import read_content
+from tripartite.coordinator.wallets.errors import WordsMissing
 from tripartite.coordinator.wallets.models import AttachedDecision
+from tripartite.coordinator.wallets.words import Click, Content, read_file
 from tripartite.coordinator.work.queue import Lease, fenced
 from tripartite.domain.errors import Refused, Tampered
 from tripartite.domain.parties import Role
@@ -26,31 +28,42 @@ _ANSWERS = {
 }
 
 
-class WordsMissing(Refused):
-    """The click lacks what has to be said with it."""
+class DecisionForgotten(Refused):
+    """The agent took this decision, and its journal is older than that now."""
 
-    code: ClassVar[str] = "words_missing"
+    code: ClassVar[str] = "decision_forgotten"
 
 
 def take_clicks(
     opened: OpenHome, escrow_id: str, role: Role, directory: Directory, lease: Lease
 ) -> bool:
-    """Write new clicks into the agent's journal; whether there were any.
+    """Write new clicks into the agent's journal, and empty them here; whether there were any.
 
     One that can't be decided gets the error's code as its outcome. Raises ``LeaseLost``, and an
     ``Unavailable`` if it can't be judged yet.
     """
-    waiting = _waiting(escrow_id, role)
-    fresh = [row for row in waiting if opened.journal.setting(_CLICK + row.id) is None]
-    for row in fresh:
-        content = read_content(row)
+    taken = 0
+    for row in _waiting(escrow_id, role):
+        known = opened.journal.setting(_CLICK + row.id) is not None
         try:
-            with opened.journal.commit():
-                number = _decide(opened, row, content, directory)
-                opened.journal.set_setting(_CLICK + row.id, str(number))
+            if not known:
+                _take(opened, row, directory)
+                taken += 1
         except (Refused, Tampered) as error:
             _answer(row, error.code, lease)
-    return bool(fresh)
+        else:
+            # In the journal, sealed by the home's own key: from here the words go away.
+            _empty(row, lease)
+    return taken > 0
+
+
+def _take(opened: OpenHome, row: AttachedDecision, directory: Directory) -> None:
+    if not row.content:
+        raise DecisionForgotten("An old copy of TRIPARTITE_ATTACH_DIR was put back: decide again.")
+    content = read_content(row)
+    with opened.journal.commit():
+        number = _decide(opened, row, content, directory)
+        opened.journal.set_setting(_CLICK + row.id, str(number))
 
 
 def answer_clicks(opened: OpenHome, escrow_id: str, role: Role, lease: Lease) -> None:
@@ -72,6 +85,9 @@ def _decide(opened: OpenHome, row: AttachedDecision, content: Content, directory
     escrow_id, click = row.escrow_id, Click(row.decision)
     if click is Click.PROPOSE:
         return _propose(opened, escrow_id, Role(row.role), content, directory)
+    if click is Click.EVIDENCE:
+        parts = arguing.parts_of(content.get("file_name", ""), read_file(content["file_data"]))
+        return resolving.store(opened, resolving.exhibit(opened, escrow_id, parts), parts)
     choice = _choice(opened, escrow_id, click, content)
     return agent_deciding.decide(opened, choice, frozenset())
 
@@ -127,7 +143,9 @@ def _propose(
         amount=int(content["amount"]),
         allowance=0,
         fees=FeeRule(
-            NetworkFeeBearer.PAYEE, proposing.read_percent(content["arbiter_fee_percent"]), 0
+            NetworkFeeBearer(content.get("network_fee", NetworkFeeBearer.PAYEE)),
+            proposing.read_percent(content["arbiter_fee_percent"]),
+            0,
         ),
         subject=content["subject"],
     )
@@ -136,6 +154,13 @@ def _propose(
     )
     proposing.decide(opened, proposal, frozenset())
     return Decisions(opened.journal).intents(escrow_id, Decision.PROPOSE)[-1].id
+
+
+def _empty(row: AttachedDecision, lease: Lease) -> None:
+    if row.content:
+        row.content = b""
+        with fenced(lease):
+            row.save(update_fields=["content"])
 
 
 def _answer(row: AttachedDecision, outcome: str, lease: Lease) -> None:

@@ -10,10 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import ClassVar
 
 from tripartite.agent.home import Home, HomeExists, OpenHome, create_home, open_home
 from tripartite.agent.keyring import KeyringUnreadable
+from tripartite.domain.errors import Unavailable
 from tripartite.domain.parties import Network, Role
+
+
+class IdentityNotHere(Unavailable):
+    """A party's identity isn't in this attach process's directory."""
+
+    code: ClassVar[str] = "identity_not_here"
 
 
 class Homes:
@@ -28,6 +36,17 @@ class Homes:
         self.endpoints = directory / "endpoints"
         for place in (directory, self._identities, self._escrows, self.endpoints):
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def require(self, account_id: int) -> None:
+        """Return only if the account's identity was made here: a second one would be a stranger.
+
+        Raises ``IdentityNotHere``.
+        """
+        if not Home(self._identities / str(account_id)).keyring.exists():
+            raise IdentityNotHere(
+                "All attach processes of one database share one TRIPARTITE_ATTACH_DIR: name it, "
+                "or put it back from a backup."
+            )
 
     @contextmanager
     def identity(self, account_id: int) -> Iterator[OpenHome]:

@@ -11,6 +11,7 @@ from tripartite.coordinator.presence.watching import heard_from
 from tripartite.coordinator.storing import now, write_transaction
 from tripartite.coordinator.wallets import keys
 from tripartite.coordinator.wallets.models import AttachedIdentity
+from tripartite.coordinator.wallets.reading import forget_readings
 from tripartite.coordinator.work.queue import Lease, wake
 from tripartite.coordinator.work.runner import Again
 
@@ -34,6 +35,8 @@ def speak_up(*, patience: timedelta) -> Callable[[Lease], Again | None]:
         present = AgentPresence.objects.filter(account__attached__isnull=False, online=True)
         with write_transaction():
             present.update(seen_at=now())
+            # Some attach process does this each minute, so it also tidies up.
+            forget_readings()
         online = present.values("account_id")
         for account_id in attached.exclude(pk__in=online).values_list("pk", flat=True):
             heard_from(account_id, patience=patience)

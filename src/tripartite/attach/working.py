@@ -28,13 +28,14 @@ from tripartite.attach.endpoints import Endpoints
 from tripartite.attach.homes import Homes
 from tripartite.attach.leases import Heartbeat, boot_seconds
 from tripartite.attach.mailbox import Mailbox
+from tripartite.attach.readings import open_for_reader
 from tripartite.attach.wallets import AttachedWallets
 from tripartite.coordinator.accounts.models import Account
 from tripartite.coordinator.escrows.models import Participant
 from tripartite.coordinator.wallets import keys
 from tripartite.coordinator.wallets.credentials import credentials_of
-from tripartite.coordinator.wallets.deciding import Click
 from tripartite.coordinator.wallets.models import AttachedDecision, AttachedIdentity, WalletMapping
+from tripartite.coordinator.wallets.words import Click
 from tripartite.coordinator.work.queue import Lease, fenced
 from tripartite.coordinator.work.runner import Again
 from tripartite.domain.limits import Limits
@@ -69,6 +70,7 @@ def work_on(shop: Workshop) -> Callable[[Lease], Again | None]:
         account = _attached_account(escrow_id, role)
         if account is None:
             return None
+        shop.homes.require(account.pk)
         with (
             shop.heartbeat.keeping(lease, began=began),
             shop.homes.escrow(account.pk, escrow_id, role) as opened,
@@ -108,6 +110,8 @@ class _Look:
         if take_clicks(self._opened, self._escrow_id, self._role, self._mailbox, self._lease):
             pause = self._reconcile()
         answer_clicks(self._opened, self._escrow_id, self._role, self._lease)
+        if (case := self._cases.get(self._escrow_id)) is not None:
+            open_for_reader(self._opened, case, self._lease)
         self._note_wallet()
         if self._cases.is_behind(self._escrow_id):
             return Again(_AT_ONCE)

@@ -27,6 +27,7 @@ from tripartite.coordinator.notify.models import Channel
 from tripartite.coordinator.storing import write_transaction
 from tripartite.coordinator.wallets.models import (
     AttachedDecision,
+    AttachedReading,
     WalletMapping,
     WalletRegistration,
 )
@@ -35,6 +36,7 @@ SEALED: Final[tuple[tuple[type[Model], str], ...]] = (
     (WalletRegistration, "credentials"),
     (WalletMapping, "credentials"),
     (AttachedDecision, "content"),
+    (AttachedReading, "content"),
     (Channel, "sealed"),
 )
 """Every sealed column there is."""

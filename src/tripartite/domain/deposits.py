@@ -270,6 +270,14 @@ def shortfall(reports: Mapping[Role, Report], amount_due: int) -> tuple[int, int
     return max(0, amount_due - seen), max(0, seen - amount_due)
 
 
+def agreed(reports: Mapping[Role, Report]) -> tuple[int, bool]:
+    """What every reporting wallet has, in piconero, and whether that much is confirmed."""
+    confirmed = min((one.confirmed for one in reports.values()), default=0)
+    if confirmed:
+        return confirmed, True
+    return min((one.confirmed + one.pending for one in reports.values()), default=0), False
+
+
 def is_funded(reports: Mapping[Role, Report], amount_due: int, *, payer: Role = Role.BUYER) -> bool:
     """Whether two parties' wallets have the whole amount confirmed, one of them not the payer's.
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from monero.seed import Seed  # type: ignore[import-untyped]  # makes addresses, without type hints
 
@@ -126,10 +127,11 @@ class Hall:
         node.start()
         return node
 
-    def add_attach(self, *, lease: float = 15.0, workers: int = 4) -> Node:
-        """One more attach process."""
+    def add_attach(self, *, lease: float = 15.0, workers: int = 4, watching: float = 60.0) -> Node:
+        """One more attach process; ``watching`` is how often it looks for money, in seconds."""
         name = f"attach-{len(self.attaches)}"
-        words = ["attach", "--lease", str(lease), "--workers", str(workers), "--watching", "60"]
+        words = ["attach", "--lease", str(lease), "--workers", str(workers)]
+        words += ["--watching", str(watching)]
         node = Node(name, self.directory, words, self.settings)
         self.attaches.append(node)
         node.start()
@@ -181,9 +183,15 @@ class Hall:
             body = {"decision": "accept", "payout_address": guest.address}
             api.post(f"/api/escrow/{escrow_id}/decisions", body)
 
-    def decide(self, guest: Guest, escrow_id: str, decision: str) -> None:
+    def decide(self, guest: Guest, escrow_id: str, decision: str, **words: object) -> None:
         with self.api(guest) as api:
-            api.post(f"/api/escrow/{escrow_id}/decisions", {"decision": decision})
+            api.post(f"/api/escrow/{escrow_id}/decisions", {"decision": decision, **words})
+
+    def outcomes(self, guest: Guest, escrow_id: str) -> list[str]:
+        """What came of everything that this guest decided, in that order."""
+        with self.api(guest) as api:
+            told = api.get(f"/api/escrow/{escrow_id}/decisions")
+        return [str(one["outcome"]) for one in cast("list[dict[str, object]]", told["decisions"])]
 
     def register(
         self, guest: Guest, escrow_id: str, role: Role, wallet: WalletRpcProcess, *, node: int = 0

@@ -8,7 +8,7 @@ from typer.main import get_command
 
 from tests.unit.protocol.trade import ESCROW_ID, Trade
 from tripartite.cli.agent import app
-from tripartite.coordinator.pages.moves import Move, accepting, moves
+from tripartite.coordinator.pages.moves import Move, accepting, attached_moves, moves
 from tripartite.domain.parties import Role
 from tripartite.protocol.envelope import Kind
 from tripartite.protocol.record import Record
@@ -60,6 +60,25 @@ def test_whoever_must_accept_is_led_to_the_terms_and_may_only_call_it_off(
         f"/escrow/{ESCROW_ID}/cancel"
     ]
     assert not any(accepting(records["funded"], role) for role in Role)
+
+
+def test_whose_agent_the_operator_runs_decides_on_these_pages(records: dict[str, Record]) -> None:
+    """Nothing leads to an agent's page, and what only agents at home are told is offered, too."""
+
+    def offered(name: str, role: Role) -> list[str]:
+        return [one.path.rpartition("/")[2] for one in attached_moves(records[name], role)]
+
+    assert offered("proposed", VENDOR) == ["accept", "cancel"]
+    assert loud(attached_moves(records["proposed"], VENDOR)) == ["accept"]
+    assert offered("funded", BUYER) == ["release", "settle", "dispute"]
+    assert "agree" in offered("offered", VENDOR)
+    assert "agree" not in offered("offered", BUYER)
+    assert offered("disputed", ARBITER) == ["rule", "state", "evidence"]
+    shown = [
+        one for record in records.values() for role in Role for one in attached_moves(record, role)
+    ]
+    assert {one.path.partition("/decide/")[0] for one in shown} == {f"/escrows/{ESCROW_ID}"}
+    assert {one.command for one in shown} == {""}
 
 
 def test_every_command_shown_is_one_that_can_be_typed(records: dict[str, Record]) -> None:

@@ -25,11 +25,15 @@ from tripartite.coordinator.pages.proposal import Preview, ProposalForm
 from tripartite.coordinator.pages.reader import account_of
 from tripartite.coordinator.pages.room import room
 from tripartite.coordinator.pages.sight import Sight, look, turn_of
+from tripartite.coordinator.wallets.models import AttachedDecision, AttachedIdentity
+from tripartite.coordinator.wallets.words import Click
 from tripartite.domain.lifecycle import CLOSED, State
 from tripartite.domain.money import format_xmr
 from tripartite.domain.parties import Role
 
 _PAGE: Final = 20
+_PROPOSALS: Final = 5
+"""Proposals shown that an attached agent hasn't said, or couldn't say."""
 
 
 class Search(forms.Form):
@@ -76,6 +80,9 @@ def listing(request: HttpRequest) -> HttpResponse:
         "query": query,
         "searched": bool(query),
         "paired": PairedIdentity.objects.filter(account=account).exists(),
+        "proposals": AttachedDecision.objects.filter(account=account, decision=Click.PROPOSE.value)
+        .exclude(outcome="done")
+        .order_by("-decided_at")[:_PROPOSALS],
     }
     part = "escrows/rows.html" if request.headers.get("HX-Request") else "escrows/list.html"
     return render(request, part, context)
@@ -86,15 +93,16 @@ def listing(request: HttpRequest) -> HttpResponse:
 def show(request: HttpRequest, escrow_id: str) -> HttpResponse:
     """One escrow. A script asks again with the version it has, and hears only of a newer one."""
     sight = _sight(request, escrow_id)
-    mark = f'"{sight.version}-{sight.payout["confirmations"] if sight.payout else 0}"'
+    depth = sight.payout["confirmations"] if sight.payout else 0
+    mark = f"{sight.version}-{depth}-{sight.unsaid}"
     context = {
         "here": "escrows",
         "escrow": sight,
-        "mark": mark.strip('"'),
+        "mark": mark,
         "invitation": f"{settings.COORDINATOR.public_origin}/invitation/{sight.escrow_id}",
     }
     if request.headers.get("HX-Request"):
-        if request.GET.get("seen") == mark.strip('"'):
+        if request.GET.get("seen") == mark:
             return HttpResponse(status=204)  # for htmx: leave everything as it is
         return render(request, "escrows/body.html", context)
     return render(request, "escrows/escrow.html", context)
@@ -125,6 +133,7 @@ def propose(request: HttpRequest) -> HttpResponse:
         "here": "propose",
         "form": form,
         "preview": preview,
+        "attached": AttachedIdentity.objects.filter(pk=account.pk).exists(),
         "room": room(limits),
         "arbiters": Account.objects.filter(is_arbiter=True, is_active=True).exclude(pk=account.pk),
         "paired": PairedIdentity.objects.filter(account=account).exists(),

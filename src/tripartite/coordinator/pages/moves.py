@@ -1,6 +1,7 @@
 """What a reader can decide now, and how: by a page of their own agent, or by a command.
 
-Nothing is decided on the coordinator's pages themselves: they lead to the agent.
+The coordinator's pages lead to the agent, and never stand in for it. Only where the operator runs a
+party's agent, with a wallet that it registered, its clicks here are its decisions.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from tripartite.coordinator.pages import wording
+from tripartite.coordinator.pages.asking import title_of
 from tripartite.coordinator.pages.wording import Text
+from tripartite.coordinator.wallets.words import open_clicks
 from tripartite.domain.parties import Role
 from tripartite.protocol.next_step import asked_of, must_accept, open_verbs
 from tripartite.protocol.record import Record
@@ -36,7 +40,7 @@ _WHERE_PAID: Final[Mapping[Role, str]] = {
 class Move:
     """One thing to decide. ``is_asked``: the escrow wants it of this reader, so it stands out.
 
-    ``path`` leads to it on the agent's page.
+    ``path`` leads to it: on the agent's page, or, without a ``command``, here.
     """
 
     label: Text
@@ -57,6 +61,21 @@ def moves(record: Record, role: Role) -> tuple[Move, ...]:
             is_asked=verb in asked,
         )
         for verb in open_verbs(record, role)
+    )
+
+
+def attached_moves(record: Record, role: Role) -> tuple[Move, ...]:
+    """What a party can decide here whose agent the operator runs: accepting the terms as well."""
+    escrow_id = record.agreement.terms.escrow_id
+    asked = {"accept", "agree", *asked_of(record, role)}
+    return tuple(
+        Move(
+            label=title_of(record, role, click),
+            path=reverse("decide", kwargs={"escrow_id": escrow_id, "verb": click.value}),
+            command="",
+            is_asked=click.value in asked,
+        )
+        for click in open_clicks(record, role)
     )
 
 

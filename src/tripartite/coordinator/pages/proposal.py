@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django import forms
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from tripartite.coordinator.accounts.models import NAME_LENGTH, Account
+from tripartite.coordinator.pages.asking import Ending, endings
 from tripartite.coordinator.pages.room import objection
-from tripartite.coordinator.pages.wording import Text
 from tripartite.coordinator.presence.models import AgentPresence
 from tripartite.domain.errors import Refused
 from tripartite.domain.limits import Limits
 from tripartite.domain.money import format_xmr, parse_xmr
-from tripartite.domain.settlement import ALL_BPS, FeeRule, NetworkFeeBearer, Split, refund, release
-from tripartite.domain.settlement import ruling as rule
+from tripartite.domain.settlement import FeeRule, NetworkFeeBearer
 
 _BPS = 100
 
@@ -30,9 +30,11 @@ _BPS = 100
 class Preview:
     """Who gets what in each ending (XMR as text), and how to go on."""
 
-    endings: tuple[tuple[Text, str, str, str], ...]
+    endings: tuple[Ending, ...]
     link: str
     command: str
+    here: str
+    """The page to go on with for whose agent the operator runs."""
 
 
 class ProposalForm(forms.Form):
@@ -99,12 +101,6 @@ class ProposalForm(forms.Form):
         bps = int((told["arbiter_fee"] or 0) * _BPS)
         fees = FeeRule(NetworkFeeBearer(told["network_fee"]), bps, 0)
         amount = told["amount"]
-        rows = [(_("released"), release(amount, amount, fees)), (_("refunded"), refund(amount))]
-        if bps:
-            rows += [
-                (_("ruled for the vendor"), rule(amount, amount, fees, vendor_bps=ALL_BPS)),
-                (_("ruled for the buyer"), rule(amount, amount, fees, vendor_bps=0)),
-            ]
         other = "vendor" if told["role"] == "buyer" else "buyer"
         fee = str(told["arbiter_fee"] or 0)
         words = {
@@ -114,10 +110,16 @@ class ProposalForm(forms.Form):
             "arbiter_fee": fee,
             "network_fee": told["network_fee"],
         }
+        typed = {
+            "role": told["role"],
+            "other": told["other"],
+            **{name: words[name] for name in ("arbiter", "amount", "arbiter_fee", "network_fee")},
+        }
         address = "--refund-address" if told["role"] == "buyer" else "--payout-address"
         return Preview(
-            endings=tuple(_ending(name, split) for name, split in rows),
+            endings=endings(amount, amount, fees),
             link=f"{agent_page}/propose?{urlencode(words)}",
+            here=f"{reverse('propose_here')}?{urlencode(typed)}",
             command=(
                 f"tripartite agent propose --{other} {told['other']} --arbiter {told['arbiter']} "
                 f"--amount {format_xmr(amount)} --arbiter-fee {fee} "
@@ -132,7 +134,3 @@ def _known(name: str) -> str:
     if not Account.objects.filter(name=found, is_active=True, identity__isnull=False).exists():
         raise forms.ValidationError(_("No account of that name has an agent paired with it."))
     return found
-
-
-def _ending(name: str, split: Split) -> tuple[Text, str, str, str]:
-    return name, format_xmr(split.buyer), format_xmr(split.vendor), format_xmr(split.arbiter)

@@ -22,15 +22,24 @@ from tripartite.coordinator.escrows.storage import record_of
 from tripartite.coordinator.events.log import EventType
 from tripartite.coordinator.events.models import Event as LoggedEvent
 from tripartite.coordinator.pages import wording
-from tripartite.coordinator.pages.moves import Move, accepting, moves
+from tripartite.coordinator.pages.moves import Move, accepting, attached_moves, moves
 from tripartite.coordinator.pages.succession import Place, place_of
 from tripartite.coordinator.pages.wording import Text
 from tripartite.coordinator.presence.models import AgentPresence
 from tripartite.coordinator.recovery.incidents import next_alarm
 from tripartite.coordinator.relay.models import Message
+from tripartite.coordinator.wallets.models import AttachedDecision, AttachedIdentity, WalletMapping
 from tripartite.coordinator.watch.models import PayoutSighting
 from tripartite.domain.deposits import shortfall
-from tripartite.domain.lifecycle import CLOSED, PAYOUT_STATES, Event, State, Teller, is_open
+from tripartite.domain.lifecycle import (
+    BEFORE_THE_WALLET,
+    CLOSED,
+    PAYOUT_STATES,
+    Event,
+    State,
+    Teller,
+    is_open,
+)
 from tripartite.domain.money import format_xmr
 from tripartite.domain.parties import Role
 from tripartite.protocol.next_step import waiting_on
@@ -38,6 +47,8 @@ from tripartite.protocol.record import Record
 
 _TIMELINE: Final = 400
 """Entries shown of one escrow; a dispute with much evidence has more messages than anybody reads."""
+
+_DECISIONS: Final = 50
 
 _PATH: Final = (
     (gettext_noop("Terms"), frozenset({State.CREATED})),
@@ -107,6 +118,15 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """Something that a party with an attached wallet clicked. ``outcome`` is "" until it is said."""
+
+    at: datetime
+    what: Text
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sight:
     """Everything the page shows."""
 
@@ -124,6 +144,9 @@ class Sight:
     deposit: Deposit | None
     accepting: Move | None
     moves: tuple[Move, ...]
+    is_attached: bool
+    needs_wallet: bool
+    decided: tuple[Decided, ...]
     may_invite: bool
     offers: tuple[tuple[Text, str, str], ...]
     place: Place
@@ -134,6 +157,11 @@ class Sight:
     created_at: datetime
     changed_at: datetime
     version: int
+
+    @property
+    def unsaid(self) -> int:
+        """How many decisions the agent hasn't said yet."""
+        return sum(not one.outcome for one in self.decided)
 
     @property
     def is_final(self) -> bool:
@@ -160,6 +188,7 @@ def look(account: Account, escrow_id: str, *, required: int) -> Sight:
     }
     role = next(role for role, one in people.items() if one.account_id == account.pk)
     offers = record.offers.items()
+    attached = AttachedIdentity.objects.filter(pk=account.pk).exists()
     to_accept = accepting(record, role)
     amount = record.agreement.terms.amount
     return Sight(
@@ -170,13 +199,23 @@ def look(account: Account, escrow_id: str, *, required: int) -> Sight:
         meaning=wording.MEANINGS[record.state],
         amount=format_xmr(amount),
         network=row.network,
-        turn=turn_of(record, role, {one: people[one].account.name for one in Role}),
+        turn=turn_of(
+            record,
+            role,
+            {one: people[one].account.name for one in Role},
+            attached=attached,
+        ),
         due=alarm_of(row, record.state),
         steps=_steps(record.state),
         parties=_parties(row.escrow_id, people, role),
         deposit=_deposit(record, role),
         accepting=to_accept,
-        moves=moves(record, role),
+        moves=attached_moves(record, role) if attached else moves(record, role),
+        is_attached=attached,
+        needs_wallet=attached
+        and record.state in BEFORE_THE_WALLET
+        and not WalletMapping.objects.filter(escrow=row, role=role.value).exists(),
+        decided=_decided(row.escrow_id, account) if attached else (),
         may_invite=to_accept is None
         and is_open(record.state, Event.TERMS_SIGNED, by=Teller.ALL_THREE),
         offers=tuple(
@@ -201,8 +240,10 @@ def look(account: Account, escrow_id: str, *, required: int) -> Sight:
     )
 
 
-def turn_of(record: Record, role: Role, names: Mapping[Role, str]) -> Turn:
-    """Whose turn it is, as ``role`` reads it."""
+def turn_of(
+    record: Record, role: Role, names: Mapping[Role, str], *, attached: bool = False
+) -> Turn:
+    """Whose turn it is, as ``role`` reads it; ``attached``: whose agent the operator runs."""
     waits = waiting_on(record)
     mine = [what for who, what in waits if who is role]
     others = tuple(
@@ -214,7 +255,8 @@ def turn_of(record: Record, role: Role, names: Mapping[Role, str]) -> Turn:
     if record.state in CLOSED:
         return Turn("done", wording.MEANINGS[record.state], (), following)
     if mine:
-        headline: Text = wording.YOUR_TURN.get(mine[0], mine[0])
+        told = {**wording.YOUR_TURN, **(wording.ATTACHED_TURN if attached else {})}
+        headline: Text = told.get(mine[0], mine[0])
         return Turn("yours", headline, others, following)
     headline = _("You have nothing to do now.") if others else _("The network is at work.")
     return Turn("wait", headline, others, following)
@@ -288,6 +330,14 @@ def _deposit(record: Record, role: Role) -> Deposit | None:
             for role, one in record.reports.items()
         ),
         confirmations=terms.required_confirmations,
+    )
+
+
+def _decided(escrow_id: str, account: Account) -> tuple[Decided, ...]:
+    rows = AttachedDecision.objects.filter(escrow_id=escrow_id, account=account)
+    return tuple(
+        Decided(one.decided_at, wording.CLICKS[one.decision], one.outcome)
+        for one in rows.order_by("-decided_at")[:_DECISIONS]
     )
 
 

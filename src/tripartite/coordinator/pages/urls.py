@@ -7,7 +7,16 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.i18n import set_language
 
-from tripartite.coordinator.pages import accounts, desk, entrance, escrows, static_files
+from tripartite.coordinator.pages import (
+    accounts,
+    attaching,
+    deciding,
+    desk,
+    entrance,
+    escrows,
+    sealed,
+    static_files,
+)
 
 urlpatterns = [
     path("", entrance.home, name="home"),
@@ -25,10 +34,16 @@ urlpatterns = [
     path("account/tokens", accounts.tokens, name="tokens"),
     path("account/tokens/<int:token_id>/revoke", accounts.revoke, name="revoke_token"),
     path("account/agent", accounts.agent, name="agent"),
+    path("account/agent/attach", attaching.attach_identity, name="attach_identity"),
     path("escrows", escrows.listing, name="escrows"),
     path("escrows/<str:escrow_id>", escrows.show, name="escrow"),
+    path("escrows/<str:escrow_id>/decide/<str:verb>", deciding.decide, name="decide"),
+    path("escrows/<str:escrow_id>/sealed", sealed.sealed, name="sealed"),
+    path("escrows/<str:escrow_id>/sealed/<str:sha256>", sealed.sealed_file, name="sealed_file"),
+    path("escrows/<str:escrow_id>/wallet-rpc", attaching.wallet_rpc, name="wallet_rpc"),
     path("invitation/<str:escrow_id>", escrows.invitation, name="invitation"),
     path("propose", escrows.propose, name="propose"),
+    path("propose/here", attaching.propose_here, name="propose_here"),
     path("disputes", desk.disputes, name="disputes"),
     path("operation", desk.operation, name="operation"),
     path("operation/maintenance", desk.switch_maintenance, name="switch_maintenance"),

@@ -90,6 +90,24 @@ KINDS: Final[Mapping[str, Text]] = {
 # What a party can do on its own agent, by the verb of ``domain.lifecycle``.
 VERBS: Final[Mapping[str, Text]] = {verb: _(name) for verb, name in naming.DECISIONS.items()}
 
+# What a party whose wallet is attached can click here, by ``wallets.words.Click``.
+CLICKS: Final[Mapping[str, Text]] = {
+    **VERBS,
+    "accept": _("Accept the terms"),
+    "state": _("Make a statement"),
+    "evidence": _("Show evidence"),
+    "resume": _("Go on with a frozen escrow"),
+    "propose": _("Propose an escrow"),
+}
+
+# What is different in ``YOUR_TURN`` for them.
+ATTACHED_TURN: Final[Mapping[str, Text]] = {
+    "accept_terms": _("Read the terms, then accept or refuse them."),
+    "deposit": _("Pay the deposit to the address shown here."),
+    "release": _("If all is well with what you bought, release the money."),
+    "rule": _("Read what was said, then rule."),
+}
+
 # What an admin can do about a case, by ``recovery.actions.Kind``.
 ACTS: Final[Mapping[str, Text]] = {
     "retry_transaction": _("Try again: chain, network and agents are asked"),

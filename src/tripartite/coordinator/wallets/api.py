@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from dataclasses import asdict
 from datetime import datetime
 from functools import lru_cache
 from typing import Annotated
@@ -17,12 +18,14 @@ from tripartite.coordinator.authentication import ApiRequest
 from tripartite.coordinator.ops.idempotency import Once, once
 from tripartite.coordinator.schemas import Body
 from tripartite.coordinator.storing import write_transaction
-from tripartite.coordinator.wallets import deciding, registering
+from tripartite.coordinator.wallets import deciding, reading, registering
 from tripartite.coordinator.wallets.credentials import Credentials
 from tripartite.coordinator.wallets.registering import Patience, Registered
 from tripartite.coordinator.wallets.rpc_url import read_rpc_url
+from tripartite.coordinator.wallets.words import MAX_EVIDENCE_BYTES, MAX_TEXT, Click
 from tripartite.domain.parties import Role
 from tripartite.domain.secrets import Secret
+from tripartite.domain.settlement import NetworkFeeBearer
 
 WAIT_SECONDS = 25.0
 """Below the 30 seconds after which usual proxies and clients give a request up."""
@@ -81,6 +84,7 @@ class NewEscrow(Body):
     subject: Annotated[str, Field(max_length=2_000)]
     payout_address: Address
     arbiter_fee_percent: Annotated[str, Field(max_length=8)] = "0"
+    network_fee: NetworkFeeBearer = NetworkFeeBearer.PAYEE
 
 
 class Decided(Body):
@@ -93,14 +97,17 @@ class Decided(Body):
 class Decision(Body):
     """What the caller decides, and the words that belong to it.
 
-    ``accept`` takes ``payout_address``; ``dispute`` and ``state`` take ``text``; ``settle`` takes
-    ``vendor_share`` (piconero as text); ``rule`` takes ``vendor_bps``; ``agree`` takes the one of
-    the two that is on the table, so that nobody agrees to another offer than the one shown.
+    ``accept`` takes ``payout_address``; ``dispute`` and ``state`` take ``text``; ``evidence`` takes
+    ``file_name`` and ``file_data`` (base64, up to 256 KiB); ``settle`` takes ``vendor_share``
+    (piconero as text); ``rule`` takes ``vendor_bps``; ``agree`` takes the one of the two that is on
+    the table, so that nobody agrees to another offer than the one shown.
     """
 
-    decision: deciding.Click
+    decision: Click
     payout_address: Address = ""
-    text: Annotated[str, Field(max_length=20_000)] = ""
+    text: Annotated[str, Field(max_length=MAX_TEXT)] = ""
+    file_name: Annotated[str, Field(max_length=200)] = ""
+    file_data: Annotated[str, Field(max_length=4 * MAX_EVIDENCE_BYTES // 3 + 4)] = ""
     vendor_share: Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,19})?$")] = ""
     vendor_bps: Annotated[int, Field(ge=0, le=10_000)] | None = None
 
@@ -118,6 +125,37 @@ class Decisions(Body):
     """Everything the caller decided about an escrow."""
 
     decisions: list[DecisionShown]
+
+
+class SaidShown(Body):
+    """A reason or statement; ``problem`` says why it can't be shown."""
+
+    by: str
+    kind: str
+    heard_at: str
+    text: str
+    problem: str | None
+
+
+class FileShown(Body):
+    """A file of evidence in base64; ``data`` is empty if it isn't whole, or there is no room."""
+
+    by: str
+    name: str
+    sha256: str
+    size: int | None
+    data: str
+    problem: str | None
+
+
+class SealedShown(Body):
+    """What is sealed to the caller: what is traded, where each is paid, what was argued."""
+
+    ready: bool
+    subject: str | None = None
+    addresses: dict[str, str] = {}
+    statements: list[SaidShown] = []
+    files: list[FileShown] = []
 
 
 @router.post("/agent/attach", response=Attached)
@@ -220,6 +258,23 @@ def list_decisions(request: ApiRequest, escrow_id: str) -> object:
             for row in deciding.decisions_of(request.auth, escrow_id)
         ]
     }
+
+
+@router.post("/escrow/{escrow_id}/sealed", response={202: None})
+def ask_for_sealed(request: ApiRequest, escrow_id: str) -> Status[None]:
+    """Have the caller's attached agent open what is sealed to it: GET shows it for ten minutes."""
+    with write_transaction():
+        reading.ask_reading(request.auth, escrow_id)
+    return Status(202, None)
+
+
+@router.get("/escrow/{escrow_id}/sealed", response=SealedShown)
+def show_sealed(request: ApiRequest, escrow_id: str) -> object:
+    """What the caller's attached agent has opened. ``ready`` is false until it has."""
+    found = reading.opened_for(request.auth, escrow_id)
+    if found is None:
+        return {"ready": False}
+    return {"ready": True, **asdict(found)}
 
 
 @lru_cache(maxsize=1)

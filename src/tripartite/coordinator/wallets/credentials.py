@@ -63,6 +63,11 @@ def decision_spot(key: str) -> Spot:
     return Spot("attached_decisions", "content", key)
 
 
+def reading_spot(key: str) -> Spot:
+    """Where belongs what was opened for a party to read."""
+    return Spot("attached_readings", "content", key)
+
+
 def credentials_of(row: WalletRegistration | WalletMapping) -> Credentials:
     """What a row holds. Raises ``SealedRowMoved``, ``SealedUnderUnknownKey``, ``RpcUrlRefused``."""
     spot = mapping_spot(row.pk) if isinstance(row, WalletMapping) else registration_spot(row.pk)

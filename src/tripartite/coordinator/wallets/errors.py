@@ -1,4 +1,4 @@
-"""Why a wallet RPC can't be registered."""
+"""Why a wallet RPC can't be registered, or a click not be taken."""
 
 from __future__ import annotations
 
@@ -95,6 +95,36 @@ class AttachPending(Unavailable):
     """The operator's attach process hasn't done this yet."""
 
     code: ClassVar[str] = "attach_pending"
+
+
+class WordsMissing(Refused):
+    """The click lacks what has to be said with it."""
+
+    code: ClassVar[str] = "words_missing"
+
+
+class OfferChanged(Refused):
+    """What is on the table isn't what you agree to."""
+
+    code: ClassVar[str] = "offer_changed"
+
+
+class EvidenceTooLarge(Refused):
+    """The file is too large to be shown through the coordinator."""
+
+    code: ClassVar[str] = "evidence_too_large"
+
+
+class DecisionUnderWay(Refused):
+    """You have decided this already, and your agent hasn't said it yet."""
+
+    code: ClassVar[str] = "decision_under_way"
+
+
+class DecisionsPiledUp(Refused):
+    """Too many of your decisions about this escrow wait for your agent."""
+
+    code: ClassVar[str] = "decisions_piled_up"
 
 
 class MappingHoldsMoney(Refused):

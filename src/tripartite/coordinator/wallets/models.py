@@ -109,6 +109,26 @@ class AttachedDecision(models.Model):
         )
 
 
+class AttachedReading(models.Model):
+    """What is sealed to the party of an attached wallet, opened because that party asked to read.
+
+    One row per escrow and role, for a few minutes.
+    """
+
+    id = models.CharField(max_length=32, primary_key=True, default=_new_id)
+    escrow = models.ForeignKey(Escrow, on_delete=models.CASCADE, related_name="readings")
+    role = models.CharField(max_length=8)
+    content = models.BinaryField(default=bytes)  # sealed; empty until the agent has opened it
+    asked_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "attached_readings"
+        constraints = (
+            models.UniqueConstraint(fields=["escrow", "role"], name="one_reading_per_role"),
+            models.CheckConstraint(name="reading_role_is_known", condition=_ROLE_IS_KNOWN),
+        )
+
+
 class AttachCursor(models.Model):
     """How far the attach processes have read the event log. One row."""
 

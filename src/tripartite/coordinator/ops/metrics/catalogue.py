@@ -191,8 +191,8 @@ AGENTS_ONLINE: Final = Metric(
     Kind.GAUGE,
     Source.DATABASE,
     "Agents that are online, by role",
-    "By their heartbeats. An agent counts once for each role that it ever had in an escrow; those "
-    "that `tripartite attach` runs have no heartbeat.",
+    "By their heartbeats. An agent counts once for each role that it ever had in an escrow. Those "
+    "that `tripartite attach` runs are online as long as such a process is.",
     labels=("role",),
 )
 AGENTS_MISSING: Final = Metric(

@@ -1,0 +1,238 @@
+"""What somebody with an attached wallet reads before a yes: who gets how much, from the record.
+
+Their agent runs at the operator's, so there is no page of it at home: this one asks in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, assert_never
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from tripartite.coordinator.pages import wording
+from tripartite.coordinator.pages.wording import Text
+from tripartite.coordinator.wallets.words import Click, Content, on_the_table
+from tripartite.domain.deposits import agreed
+from tripartite.domain.errors import Refused
+from tripartite.domain.money import format_xmr
+from tripartite.domain.parties import Role
+from tripartite.domain.settlement import (
+    ALL_BPS,
+    FeeRule,
+    NetworkFeeBearer,
+    Split,
+    divide,
+    refund,
+    release,
+    ruling,
+)
+from tripartite.protocol.record import Record
+
+_BEARERS: Final[Mapping[NetworkFeeBearer, Text]] = {
+    NetworkFeeBearer.PAYEE: gettext_lazy(
+        "The network's fee comes out of the vendor's part. It is not in the amounts above."
+    ),
+    NetworkFeeBearer.PAYER: gettext_lazy(
+        "The network's fee comes out of the buyer's money. It is not in the amounts above."
+    ),
+    NetworkFeeBearer.SHARED: gettext_lazy(
+        "Vendor and buyer share the network's fee by what each receives. "
+        "It is not in the amounts above."
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Who gets what, in XMR as text, before the network's fee."""
+
+    name: Text
+    buyer: str
+    vendor: str
+    arbiter: str
+    platform: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Everything there is to read. ``question`` is what yes answers."""
+
+    question: str
+    endings: tuple[Ending, ...]
+    facts: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+
+
+def endings(amount: int, due: int, fees: FeeRule) -> tuple[Ending, ...]:
+    """Each ending of an escrow, if exactly ``due`` is paid in."""
+    rows = [(_("released"), release(amount, due, fees)), (_("refunded"), refund(due))]
+    if fees.arbiter_bps:
+        rows += [
+            (_("ruled for the vendor"), ruling(amount, due, fees, vendor_bps=ALL_BPS)),
+            (_("ruled for the buyer"), ruling(amount, due, fees, vendor_bps=0)),
+        ]
+    return tuple(_ending(name, split) for name, split in rows)
+
+
+def title_of(record: Record, role: Role, click: Click) -> Text:
+    """What a click is called; agreeing to a ruling isn't agreeing to a split."""
+    if click is Click.AGREE and "vendor_bps" in on_the_table(record, role):
+        return _("Sign the ruling")
+    return wording.CLICKS[click]
+
+
+def ask(record: Record, role: Role, click: Click, content: Content) -> Asked:
+    """What to read before this click. ``content`` has passed ``words.check_words``."""
+    match click:
+        case Click.ACCEPT:
+            return _accepting(record, role, content)
+        case Click.RELEASE:
+            question = _("Release the money to the vendor? This can't be taken back.")
+            return _paying(record, question, _("released"), _releasing(record))
+        case Click.REFUND:
+            question = _("Give all of the money back to the buyer? This can't be taken back.")
+            return _paying(record, question, _("refunded"), refund)
+        case Click.SETTLE:
+            share = int(content["vendor_share"])
+            question = _(
+                "Offer %(share)s of %(amount)s XMR to the vendor, the rest to the buyer? "
+                "If it is accepted, it is paid."
+            ) % _part(record, share)
+            return _paying(record, question, _("settled"), _dividing(record, share))
+        case Click.AGREE if "vendor_share" in content:
+            share = int(content["vendor_share"])
+            question = _(
+                "Agree that the vendor gets %(share)s of %(amount)s XMR and the buyer the rest? "
+                "This can't be taken back."
+            ) % _part(record, share)
+            return _paying(record, question, _("settled"), _dividing(record, share))
+        case Click.AGREE:
+            question = _("Sign this ruling together with the arbiter? This can't be taken back.")
+            return _ruled(record, question, int(content["vendor_bps"]))
+        case Click.RULE:
+            question = _(
+                "Rule so, and pay it out together with who gets more? "
+                "You can replace a ruling until it is paid."
+            )
+            return _ruled(record, question, int(content["vendor_bps"]))
+        case Click.DISPUTE:
+            return Asked(
+                _("Call the arbiter, with this reason?"),
+                (),
+                (),
+                (
+                    _("Your agent seals the reason: the other two can read it."),
+                    _("A ruling costs %s of what is ruled on, for the arbiter.")
+                    % percent(record.agreement.terms.fees.arbiter_bps),
+                    _("You can still settle with the other side, and save that."),
+                ),
+            )
+        case Click.STATE | Click.EVIDENCE:
+            is_file = click is Click.EVIDENCE
+            return _saying(
+                _("Show a file to the other two?") if is_file else _("Say this to the other two?")
+            )
+        case Click.CANCEL:
+            question = _("Call this escrow off, for all three?")
+            return Asked(question, (), (), (_("Nobody may pay to its address any more."),))
+        case Click.RESUME | Click.PROPOSE:
+            # Proposing has a page of its own.
+            return Asked(
+                _("Go on with this escrow? Do so only if you know why it was frozen."), (), (), ()
+            )
+        case unknown:
+            assert_never(unknown)
+
+
+def percent(bps: int) -> str:
+    """Basis points for people."""
+    return f"{bps / 100:.2f}".rstrip("0").rstrip(".") + " %"
+
+
+def _accepting(record: Record, role: Role, content: Content) -> Asked:
+    terms = record.agreement.terms
+    paid = {"amount": format_xmr(terms.amount_due)}
+    pays = (
+        _("You will pay %(amount)s XMR to an address that is shown once all three attested it.")
+        % paid
+        if role is Role.BUYER
+        else _("You pay nothing in.")
+    )
+    return Asked(
+        _("Accept these terms as the %s?") % wording.ROLES[role],
+        endings(terms.amount, terms.amount_due, terms.fees),
+        (
+            (_("amount"), f"{format_xmr(terms.amount)} XMR"),
+            (_("buyer pays in"), f"{format_xmr(terms.amount_due)} XMR"),
+            (_("confirmations"), str(terms.required_confirmations)),
+            (_("arbiter's fee of a ruling"), percent(terms.fees.arbiter_bps)),
+            (_("where you are paid"), content["payout_address"].strip()),
+        ),
+        (pays, *_notes(record)),
+    )
+
+
+def _paying(record: Record, question: str, name: str, split: Callable[[int], Split]) -> Asked:
+    """``split`` says who gets what of the money that is there."""
+    paid, is_confirmed = agreed(record.reports)
+    counts = _("%s XMR confirmed") if is_confirmed else _("%s XMR not confirmed yet")
+    try:
+        rows: tuple[Ending, ...] = (_ending(name, split(paid)),) if paid else ()
+    except Refused:
+        rows = ()  # as when too little arrived for a release: the click itself is refused
+    return Asked(question, rows, ((_("in the wallet"), counts % format_xmr(paid)),), _notes(record))
+
+
+def _ruled(record: Record, question: str, bps: int) -> Asked:
+    terms = record.agreement.terms
+    shown = _paying(
+        record,
+        question,
+        _("ruled"),
+        lambda paid: ruling(terms.amount, paid, terms.fees, vendor_bps=bps),
+    )
+    parts = {"vendor": percent(bps), "buyer": percent(ALL_BPS - bps)}
+    share = _("%(vendor)s to the vendor, %(buyer)s to the buyer") % parts
+    first = _("The arbiter's fee is taken off first; the rest is divided.")
+    return Asked(
+        shown.question, shown.endings, (*shown.facts, (_("ruling"), share)), (*shown.notes, first)
+    )
+
+
+def _saying(question: str) -> Asked:
+    return Asked(
+        question,
+        (),
+        (),
+        (
+            _("Your agent seals it to the other two. It can't be taken back."),
+            _("Until then it is kept here under a key of this service, and then deleted here."),
+        ),
+    )
+
+
+def _releasing(record: Record) -> Callable[[int], Split]:
+    terms = record.agreement.terms
+    return lambda paid: release(terms.amount, paid, terms.fees)
+
+
+def _dividing(record: Record, share: int) -> Callable[[int], Split]:
+    terms = record.agreement.terms
+    return lambda paid: divide(terms.amount, paid, terms.fees, vendor_share=share)
+
+
+def _part(record: Record, share: int) -> dict[str, str]:
+    return {"share": format_xmr(share), "amount": format_xmr(record.agreement.terms.amount)}
+
+
+def _notes(record: Record) -> tuple[str, ...]:
+    bearer = str(_BEARERS[record.agreement.terms.fees.bearer])
+    alarms = _("A deadline only raises an alarm: no money ever moves because time has passed.")
+    return bearer, alarms
+
+
+def _ending(name: Text, split: Split) -> Ending:
+    return Ending(name, *(format_xmr(part) for part in split.parts))

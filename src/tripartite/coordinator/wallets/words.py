@@ -1,0 +1,151 @@
+"""What can be clicked about an escrow, and whether it may be now: by the record alone."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from tripartite.coordinator.wallets.errors import EvidenceTooLarge, OfferChanged, WordsMissing
+from tripartite.domain.addresses import parse_address
+from tripartite.domain.lifecycle import RULINGS, Event, MoveNotOpen, Teller, is_open
+from tripartite.domain.parties import Role
+from tripartite.domain.settlement import divide, ruling
+from tripartite.protocol.next_step import must_accept, open_verbs
+from tripartite.protocol.record import Record
+
+Content = Mapping[str, str]
+
+MAX_TEXT: Final = 20_000
+"""Characters in a reason or statement: what the agent takes, too."""
+MAX_EVIDENCE_BYTES: Final = 256 * 1024
+"""Of one file. In base64 it fits into one request body (516 KiB)."""
+
+
+_AGREED: Final = ("vendor_share", "vendor_bps")
+
+
+class Click(StrEnum):
+    """What can be decided through the coordinator."""
+
+    PROPOSE = "propose"
+    ACCEPT = "accept"
+    RELEASE = "release"
+    REFUND = "refund"
+    CANCEL = "cancel"
+    SETTLE = "settle"
+    AGREE = "agree"
+    DISPUTE = "dispute"
+    STATE = "state"
+    EVIDENCE = "evidence"
+    RULE = "rule"
+    RESUME = "resume"
+
+
+def open_clicks(record: Record, role: Role) -> tuple[Click, ...]:
+    """What this party can decide now, in the lifecycle's order.
+
+    Not whether its agent has stopped, which ``RESUME`` is for: only that agent knows.
+    """
+    if must_accept(record, role):
+        return (Click.ACCEPT, Click.CANCEL)
+    found = [Click(verb) for verb in open_verbs(record, role)]
+    if must_carry_out(record, role) and Click.AGREE not in found:
+        found.insert(0, Click.AGREE)
+    if _is_argued(record):
+        found += [Click.STATE, Click.EVIDENCE]
+    return tuple(found)
+
+
+def must_carry_out(record: Record, role: Role) -> bool:
+    """Whether a ruling waits for this trader, who signs it with the arbiter."""
+    payout = record.payout
+    return (
+        payout is not None
+        and payout.event in RULINGS
+        and payout.cosigner is role
+        and payout.txid is None
+        and is_open(record.state, Event.PAYOUT_BROADCAST, by=Teller(role.value))
+    )
+
+
+def check_open(record: Record, role: Role, click: Click) -> None:
+    """Raises ``MoveNotOpen``."""
+    if click is Click.RESUME or click in open_clicks(record, role):
+        return
+    raise MoveNotOpen(
+        f"The escrow is {record.state.value}: {record.state.meaning} "
+        f"The {role.value} can't decide that now.",
+        state=record.state.value,
+        event=click.value,
+    )
+
+
+def on_the_table(record: Record, role: Role) -> Content:
+    """What ``AGREE`` would agree to, named as a click has to name it: an offer, or a ruling."""
+    for by, offer in record.offers.items():
+        if by is not role:
+            return {"vendor_share": str(offer.vendor_share)}
+    if must_carry_out(record, role) and record.payout is not None:
+        return {"vendor_bps": str(record.payout.vendor_bps)}
+    return {}
+
+
+def check_words(record: Record, role: Role, click: Click, content: Content) -> None:
+    """Whether everything is said that belongs to a click, and can be meant.
+
+    Raises ``WordsMissing``, ``OfferChanged``, ``EvidenceTooLarge``, ``ShareOutOfRange``, and what
+    ``parse_address`` raises.
+    """
+    terms = record.agreement.terms
+    match click:
+        case Click.ACCEPT:
+            parse_address(_said(content, "payout_address"), terms.network)
+        case Click.SETTLE:
+            share = int(_said(content, "vendor_share"))
+            divide(terms.amount, terms.amount, terms.fees, vendor_share=share)
+        case Click.RULE:
+            bps = int(_said(content, "vendor_bps"))
+            ruling(terms.amount, terms.amount, terms.fees, vendor_bps=bps)
+        case Click.AGREE:
+            named = {name: content[name] for name in _AGREED if name in content}
+            if named != on_the_table(record, role):
+                raise OfferChanged("Look at it again, then name what you agree to.")
+        case Click.DISPUTE | Click.STATE:
+            if len(_said(content, "text").strip()) > MAX_TEXT:
+                raise WordsMissing(f"Say it in up to {MAX_TEXT} characters.")
+        case Click.EVIDENCE:
+            _said(content, "file_name")
+            read_file(_said(content, "file_data"))
+        case _:
+            pass
+
+
+def read_file(data: str) -> bytes:
+    """A file of evidence, out of base64. Raises ``WordsMissing``, ``EvidenceTooLarge``."""
+    try:
+        raw = base64.b64decode(data, validate=True)
+    except ValueError as error:  # also what binascii raises
+        raise WordsMissing("Say file_data in base64.") from error
+    if not raw:
+        raise WordsMissing("The file is empty.")
+    if len(raw) > MAX_EVIDENCE_BYTES:
+        raise EvidenceTooLarge(
+            f"A file has up to {MAX_EVIDENCE_BYTES} bytes here: make it smaller, or split it.",
+            limit=MAX_EVIDENCE_BYTES,
+        )
+    return raw
+
+
+def _is_argued(record: Record) -> bool:
+    """Whether statements and evidence are heard: as long as the arbiter can rule."""
+    return record.disputed_by is not None and is_open(
+        record.state, Event.RULED_SPLIT, by=Teller.ARBITER
+    )
+
+
+def _said(content: Content, name: str) -> str:
+    if not content.get(name, "").strip():
+        raise WordsMissing(f"Say {name}.")
+    return content[name]
