@@ -122,6 +122,7 @@ CACHES = {
         "LOCATION": "accounts_attempts",
     }
 }
+MFA_ADAPTER = "tripartite.coordinator.accounts.second_factors.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True
