@@ -245,6 +245,22 @@ def test_nothing_of_the_directories_around_is_served(traders: Market) -> None:
 # What it shows, and what a yes stores
 
 
+def test_a_page_that_waits_for_a_proposal_becomes_that_escrows(market: Market) -> None:
+    """A script is told to load it; a page that loads itself anew would disturb screen readers."""
+    reader = Reader(market.vendor)
+    reader.enter()
+    waiting = reader.get(f"/escrow/{ESCROW_ID}?proposing=yes", HX_Request="true")
+    assert "hasn't heard of this escrow yet" in waiting.text
+    assert "<html" not in waiting.body
+
+    market.propose()
+    market.buyer.work()
+    market.vendor.hear()
+
+    ready = reader.get(f"/escrow/{ESCROW_ID}?proposing=yes", HX_Request="true")
+    assert ready.headers["hx-refresh"] == "true"
+
+
 def test_terms_are_read_compared_and_accepted(traders: Market) -> None:
     reader = Reader(traders.vendor)
     reader.enter()

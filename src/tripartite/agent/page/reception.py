@@ -17,7 +17,7 @@ from tripartite.agent.desk import opened_details
 from tripartite.agent.home import OpenHome
 from tripartite.agent.journal import StoredCase
 from tripartite.agent.page import choices
-from tripartite.agent.page.answers import Answer, attachment, page, redirect
+from tripartite.agent.page.answers import Answer, attachment, load_anew, page, redirect
 from tripartite.agent.page.doors import Session
 from tripartite.agent.page.forms import Form
 from tripartite.agent.page.pending import Question, Questions
@@ -106,7 +106,10 @@ class Reception:
         if shown is None:
             # Proposed a moment ago: the agent is just saying it.
             decided = self._decided_about(escrow)
-            return self._page(asked, "proposing.html", escrow_id=escrow, decided=decided)
+            template = "proposing_body.html" if asked.is_part else "proposing.html"
+            return self._page(asked, template, escrow_id=escrow, decided=decided)
+        if asked.is_part and asked.form.text("proposing"):
+            return load_anew()
         case, record = deciding.verified(self._opened, escrow)
         details = opened_details(self._opened.journal, self._opened.identity, record)
         ruled = self._ruled(case)
