@@ -276,6 +276,21 @@ def test_terms_are_read_compared_and_accepted(traders: Market) -> None:
     assert Role.VENDOR in traders.record.details
 
 
+def test_who_has_accepted_isnt_asked_again_while_the_agent_is_saying_so(traders: Market) -> None:
+    """Else the form stands there once more, and the page waits for it instead of for the news."""
+    reader = Reader(traders.vendor)
+    reader.enter()
+    own = f"/escrow/{ESCROW_ID}"
+    reader.say_yes(reader.post(f"{own}/accept", {"address": ADDRESSES[Role.VENDOR]}))
+
+    for _ in range(2):
+        page, overview = reader.get(own), reader.get("/")
+        assert "Accept these terms" not in page.text
+        assert 'hx-trigger="every 4s"' in page.body
+        assert "Read the terms, then accept" not in page.text + overview.text
+        traders.vendor.work()  # said, and not heard back yet
+
+
 def test_a_strangers_fingerprint_has_to_be_compared(traders: Market) -> None:
     reader = Reader(traders.vendor)
     reader.enter()

@@ -85,7 +85,8 @@ class Reception:
     def _overview(self, asked: Request) -> Answer:
         shown = status(self._opened.journal, running=True)
         escrows = cast("list[dict[str, object]]", shown["escrows"])
-        mine = [(one, self._asks(one)) for one in escrows]
+        decided = cast("list[dict[str, object]]", shown["decisions"])
+        mine = [(one, self._asks(one, decided)) for one in escrows]
         template = "overview_body.html" if asked.is_part else "overview.html"
         return self._page(
             asked,
@@ -95,11 +96,15 @@ class Reception:
             others=[one for one, what in mine if not what],
         )
 
-    def _asks(self, escrow: Mapping[str, object]) -> list[str]:
-        """What this escrow wants from the person."""
+    def _asks(
+        self, escrow: Mapping[str, object], decided: Sequence[Mapping[str, object]]
+    ) -> list[str]:
+        """What this escrow wants from the person, who has ``decided`` so much of late."""
         case = deciding.find(self._opened, str(escrow["escrow_id"]))
         asks = choices.asked(case.record, case.role, ruled=self._ruled(case))
-        return [*asks, "resume"] if escrow["frozen"] else asks
+        asks = [*asks, "resume"] if escrow["frozen"] else asks
+        about = [one for one in decided if one["escrow_id"] == case.escrow_id]
+        return choices.unanswered(asks, about)
 
     def _escrow(self, asked: Request, escrow: str) -> Answer:
         shown = self._shown(escrow)
@@ -113,6 +118,8 @@ class Reception:
         case, record = deciding.verified(self._opened, escrow)
         details = opened_details(self._opened.journal, self._opened.identity, record)
         ruled = self._ruled(case)
+        decided = self._decided_about(escrow)
+        asks = self._asks(shown, decided)
         return self._page(
             asked,
             "escrow_body.html" if asked.is_part else "escrow.html",
@@ -122,10 +129,10 @@ class Reception:
             facts=consent.facts(record.agreement.terms, details),
             rows=deciding.rows_of(self._opened, case, record),
             endings=consent.endings(record.agreement.terms),
-            must_accept=must_accept(record, case.role),
+            must_accept=must_accept(record, case.role) and "accept_terms" in asks,
             buttons=choices.buttons(record, case.role, ruled=ruled),
-            decided=self._decided_about(escrow),
-            asks=self._asks(shown),
+            decided=decided,
+            asks=asks,
         )
 
     def _case(self, asked: Request, escrow: str) -> Answer:
