@@ -214,6 +214,19 @@ def test_an_address_may_suggest_the_port_of_an_agent_and_decides_nothing(market:
     assert "127.0.0.1:41234" in client.get("/account/agent").text
 
 
+def test_it_is_a_persons_turn_only_when_a_person_has_something_to_do(market: Market) -> None:
+    deal = market.proposed_deal()
+    client = browser(Account.objects.get(name="vendor"))
+    asked = client.get(f"/escrows/{deal.escrow_id}").text
+
+    for role, kind, options in deal.until_attested()[:2]:
+        market.say(deal, role, kind, **options())
+    working = client.get(f"/escrows/{deal.escrow_id}").text
+
+    assert ">Your turn<" in asked
+    assert ">Your agent's turn<" in working
+
+
 def test_a_script_that_has_the_page_hears_only_of_news(market: Market) -> None:
     deal = market.proposed_deal()
     client = browser(Account.objects.get(name="buyer"))

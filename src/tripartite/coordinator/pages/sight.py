@@ -50,7 +50,7 @@ _PATH: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Whose turn it is. ``kind`` is yours, wait or done: how loud it is shown."""
+    """Whose turn it is. ``kind`` is yours, agent, wait or done: how loud it is shown."""
 
     kind: str
     headline: Text
@@ -211,7 +211,8 @@ def turn_of(record: Record, role: Role, names: Mapping[Role, str]) -> Turn:
         return Turn("done", wording.MEANINGS[record.state], (), following)
     if mine:
         headline: Text = wording.YOUR_TURN.get(mine[0], mine[0])
-        return Turn("yours", headline, others, following)
+        kind = "agent" if mine[0] in wording.BY_ITSELF else "yours"
+        return Turn(kind, headline, others, following)
     headline = _("You have nothing to do now.") if others else _("The network is at work.")
     return Turn("wait", headline, others, following)
 
