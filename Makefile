@@ -53,7 +53,8 @@ attached: setup ## registered wallet RPCs on real daemons: races, nodes, an outa
 
 fuzz: setup ## what make test tries at random, 25 times as long; FUZZ=100 for longer still
 	FUZZ_FACTOR=$(or $(FUZZ),25) $(BIN)/python -m pytest tests/unit/test_foreign_bytes.py \
-		tests/unit/protocol/test_adversary.py tests/contract/test_fuzz.py
+		tests/unit/protocol/test_adversary.py tests/contract/test_fuzz.py \
+		tests/contract/test_page_forms.py
 
 faults: setup ## kill each process at each step of an escrow (hours); writes build/faults.json
 	$(BIN)/python -m tests.faults $(FAULTS)

@@ -5,31 +5,15 @@ A test gets a database of its own, copied from one that was migrated once.
 
 from __future__ import annotations
 
-import atexit
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 
-# Settings are read when Django is set up, and models may only be imported after that: so before
-# any test module is.
-_HOME = tempfile.mkdtemp(prefix="tripartite-test-")
-atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
-os.environ.setdefault("TRIPARTITE_DATA_DIR", _HOME)
-os.environ.setdefault("TRIPARTITE_NETWORK", "regtest")
-os.environ.setdefault("TRIPARTITE_METRICS_PORT", "0")
+from tests.contract.starting import start_in_process
 
-from tripartite.coordinator.start import start_django
-from tripartite.devnet.coordinator_process import WITHOUT_LIMITS
-
-# The stories about limits set their own.
-os.environ.update(WITHOUT_LIMITS)
-
-start_django()
+start_in_process()
 
 # ruff: noqa: E402 — see above
 from tests.contract import postgres

@@ -202,6 +202,31 @@ def test_the_deposit_address_is_shown_only_once_all_three_attested_it(market: Ma
     assert "Compare this address with the one that your own agent shows" in after
 
 
+def test_an_address_may_suggest_the_port_of_an_agent_and_decides_nothing(market: Market) -> None:
+    client = browser(Account.objects.get(name="buyer"))
+
+    page = client.get("/account/agent?port=41234").text
+
+    assert 'value="41234"' in page
+    assert "<details open>" in page
+    assert "127.0.0.1:8710" in client.get("/account/agent").text
+    client.post("/account/agent?port=41234", {"port": "41234"})
+    assert "127.0.0.1:41234" in client.get("/account/agent").text
+
+
+def test_it_is_a_persons_turn_only_when_a_person_has_something_to_do(market: Market) -> None:
+    deal = market.proposed_deal()
+    client = browser(Account.objects.get(name="vendor"))
+    asked = client.get(f"/escrows/{deal.escrow_id}").text
+
+    for role, kind, options in deal.until_attested()[:2]:
+        market.say(deal, role, kind, **options())
+    working = client.get(f"/escrows/{deal.escrow_id}").text
+
+    assert ">Your turn<" in asked
+    assert ">Your agent's turn<" in working
+
+
 def test_a_script_that_has_the_page_hears_only_of_news(market: Market) -> None:
     deal = market.proposed_deal()
     client = browser(Account.objects.get(name="buyer"))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console, Group, RenderableType
@@ -215,30 +218,44 @@ def _stay(console: Console, devnet: Devnet) -> None:
     console.print("", places)
     deal = Deal.propose(devnet, subject=SUBJECT)
     pages = devnet.community.coordinator.url.replace("127.0.0.1", "localhost")
+    console.print()
     console.print(
-        "",
         Text(
-            f"Open {pages}/login in a browser, and each agent's own page by its link.\n"
-            f"Waiting there: {pages}/escrows/{deal.escrow_id}"
+            "Another escrow waits to be clicked through: "
+            f"{pages}/escrows/{deal.escrow_id}\n"
+            "Be all three. The coordinator's pages know one person per browser: use a private window "
+            "for the second, or sign out. The agents' pages go side by side."
         ),
         soft_wrap=True,
     )
     for party in devnet.community.parties.values():
         link = party.page_link()
+        port = urlsplit(link).port
+        console.print()
         console.print(
             Text(
-                f"  {party.role.value}: account {party.name}, password "
-                f"{party.password.reveal()}\n"
-                f"    agent {link} (works once, for ten minutes)\n"
-                f"    {party.shell_command('page')}"
+                f"{party.role.value}: account {party.name}, password {party.password.reveal()}\n"
+                f"  sign in       {pages}/login?next=/account/agent%3Fport%3D{port}\n"
+                "                then press “Use it”: links lead to this agent from then on\n"
+                f"  agent's page  {link}\n"
+                "                works once, for ten minutes; a new one:\n"
+                f"                {party.shell_command('page')}\n"
+                f"  is paid at    {party.address}"
             ),
+            soft_wrap=True,
+        )
+    if shutil.which("tripartite") is None:
+        # As after `make demo`: the program is in the virtual environment alone.
+        console.print()
+        console.print(
+            Text(f"Before you type a command: export PATH={Path(sys.executable).parent}:$PATH"),
             soft_wrap=True,
         )
     console.print(
         Text(
-            "Vendor and arbiter have to accept. Then the demo pays the deposit for the buyer, and "
-            f"mines a block every {_BLOCK_EVERY_SECONDS:.0f} s. Links from the coordinator's pages "
-            "lead to the agent whose port you give at Account, Your agent.\n"
+            "\nFirst, vendor and arbiter accept on their agents' pages. Then the demo pays the "
+            f"deposit for the buyer, and mines a block every {_BLOCK_EVERY_SECONDS:.0f} s. When ten "
+            "have confirmed it, the buyer releases the money, or somebody opens a dispute.\n"
             "Ctrl-C here ends everything."
         )
     )

@@ -7,6 +7,7 @@ old key in between is found by the next pass.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from typing import Final
 from django.db import connection
 from django.db.models import Model
 
+from tripartite.coordinator.accounts import second_factors
 from tripartite.coordinator.keyring import (
     Keyring,
     Keys,
@@ -39,7 +41,7 @@ SEALED: Final[tuple[tuple[type[Model], str], ...]] = (
     (AttachedReading, "content"),
     (Channel, "sealed"),
 )
-"""Every sealed column there is."""
+"""Every column that holds sealed bytes; secrets of second factors are sealed texts in JSON."""
 
 _BATCH: Final = 200
 
@@ -66,7 +68,7 @@ def list_keys(path: Path) -> list[KeyUse]:
     """All keys, the oldest first. Raises ``KeyringUnusable``."""
     prepare_keyring(path)
     keys, uses = read_keys(path), _uses()
-    return [KeyUse(one, one == keys.current, uses.get(one, 0)) for one in keys.keys]
+    return [KeyUse(one, one == keys.current, uses[one]) for one in keys.keys]
 
 
 def add_key(path: Path) -> str:
@@ -98,16 +100,14 @@ def rotate(path: Path) -> Rotation:
     while moved := _pass(ring, keys):
         sealed += moved
     uses = _uses()
-    gone = tuple(
-        one for one in keys.keys if one not in {keys.current, before} and not uses.get(one)
-    )
+    gone = tuple(one for one in keys.keys if one not in {keys.current, before} and not uses[one])
     write_keys(path, keys.without(*gone))
     return Rotation(keys.current, sealed, gone)
 
 
 def _pass(ring: Keyring, keys: Keys) -> int:
     """Seal anew whatever is under another key than the current one; how many rows that were."""
-    moved = 0
+    moved = second_factors.seal_anew(ring, keys.current)
     for model, column in SEALED:
         table = model._meta.db_table
         rest = model._default_manager.order_by("pk")
@@ -131,11 +131,10 @@ def _seal_anew(ring: Keyring, spot: Spot, sealed: bytes) -> int:
         return int(sql.rowcount)
 
 
-def _uses() -> dict[str, int]:
-    uses: dict[str, int] = {}
+def _uses() -> Counter[str]:
+    uses = Counter(second_factors.keys_in_use())
     for model, column in SEALED:
         for (sealed,) in model._default_manager.values_list(column).iterator():
             if bytes(sealed):
-                name = key_id(bytes(sealed))
-                uses[name] = uses.get(name, 0) + 1
+                uses[key_id(bytes(sealed))] += 1
     return uses

@@ -122,6 +122,13 @@ CACHES = {
         "LOCATION": "accounts_attempts",
     }
 }
+MFA_ADAPTER = "tripartite.coordinator.accounts.second_factors.SecondFactorAdapter"
+MFA_FORMS = {
+    "add_webauthn": "tripartite.coordinator.accounts.passkeys.AddPasskeyForm",
+    "authenticate_webauthn": "tripartite.coordinator.accounts.passkeys.SecondFactorForm",
+    "reauthenticate_webauthn": "tripartite.coordinator.accounts.passkeys.ReauthenticateForm",
+    "login_webauthn": "tripartite.coordinator.accounts.passkeys.SignInForm",
+}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True

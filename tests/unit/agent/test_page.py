@@ -245,6 +245,22 @@ def test_nothing_of_the_directories_around_is_served(traders: Market) -> None:
 # What it shows, and what a yes stores
 
 
+def test_a_page_that_waits_for_a_proposal_becomes_that_escrows(market: Market) -> None:
+    """A script is told to load it; a page that loads itself anew would disturb screen readers."""
+    reader = Reader(market.vendor)
+    reader.enter()
+    waiting = reader.get(f"/escrow/{ESCROW_ID}?proposing=yes", HX_Request="true")
+    assert "hasn't heard of this escrow yet" in waiting.text
+    assert "<html" not in waiting.body
+
+    market.propose()
+    market.buyer.work()
+    market.vendor.hear()
+
+    ready = reader.get(f"/escrow/{ESCROW_ID}?proposing=yes", HX_Request="true")
+    assert ready.headers["hx-refresh"] == "true"
+
+
 def test_terms_are_read_compared_and_accepted(traders: Market) -> None:
     reader = Reader(traders.vendor)
     reader.enter()
@@ -258,6 +274,21 @@ def test_terms_are_read_compared_and_accepted(traders: Market) -> None:
     assert reader.poked == 1
     traders.settle()
     assert Role.VENDOR in traders.record.details
+
+
+def test_who_has_accepted_isnt_asked_again_while_the_agent_is_saying_so(traders: Market) -> None:
+    """Else the form stands there once more, and the page waits for it instead of for the news."""
+    reader = Reader(traders.vendor)
+    reader.enter()
+    own = f"/escrow/{ESCROW_ID}"
+    reader.say_yes(reader.post(f"{own}/accept", {"address": ADDRESSES[Role.VENDOR]}))
+
+    for _ in range(2):
+        page, overview = reader.get(own), reader.get("/")
+        assert "Accept these terms" not in page.text
+        assert 'hx-trigger="every 4s"' in page.body
+        assert "Read the terms, then accept" not in page.text + overview.text
+        traders.vendor.work()  # said, and not heard back yet
 
 
 def test_a_strangers_fingerprint_has_to_be_compared(traders: Market) -> None:

@@ -53,6 +53,11 @@ def redirect(path: str, **headers: str) -> Answer:
     return Answer(303, b"", headers={"Location": path, **given})
 
 
+def load_anew() -> Answer:
+    """To a script: the whole page has become another one."""
+    return Answer(200, b"", headers={"HX-Refresh": "true"})
+
+
 def static(name: str) -> Answer | None:
     """The shared stylesheet, icon and script."""
     if name not in _STATIC:

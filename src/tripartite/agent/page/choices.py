@@ -26,6 +26,19 @@ TITLES: Final[Mapping[str, str]] = {
 _HUMAN: Final = frozenset({"accept_terms", "deposit", "release", "rule", "agree", "move"})
 """What an escrow asks of a person; all else its agent does by itself."""
 
+_ANSWERS: Final[Mapping[str, str]] = {
+    "accept_terms": "accept",
+    "release": "release",
+    "rule": "rule",
+    "agree": "agree",
+    "carry_out": "carry_out",
+    "resume": "resume",
+}
+"""The decision that answers what is asked."""
+
+_ONCE: Final = frozenset({"accept", "release"})
+"""Said once and for all: whether the own record has it yet makes no difference."""
+
 _GRAVE: Final = frozenset({"cancel", "dispute", "refund"})
 """Decisions that leave the way on which both sides set out: drawn as a warning."""
 
@@ -49,6 +62,16 @@ def asked(record: Record, role: Role, *, ruled: bool) -> list[str]:
     """What the escrow wants from its person; ``ruled``: a ruling waits for their signature."""
     wanted = [what for what in asked_of(record, role) if what in _HUMAN]
     return [*wanted, "carry_out"] if ruled else wanted
+
+
+def unanswered(asks: Iterable[str], decided: Iterable[Mapping[str, object]]) -> list[str]:
+    """Without what its person has decided a moment ago and the agent is still saying."""
+    answered = {
+        one["decision"]
+        for one in decided
+        if one["outcome"] is None or (one["outcome"] == "done" and one["decision"] in _ONCE)
+    }
+    return [what for what in asks if _ANSWERS.get(what) not in answered]
 
 
 def buttons(record: Record, role: Role, *, ruled: bool) -> list[Button]:

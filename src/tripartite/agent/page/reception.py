@@ -17,7 +17,7 @@ from tripartite.agent.desk import opened_details
 from tripartite.agent.home import OpenHome
 from tripartite.agent.journal import StoredCase
 from tripartite.agent.page import choices
-from tripartite.agent.page.answers import Answer, attachment, page, redirect
+from tripartite.agent.page.answers import Answer, attachment, load_anew, page, redirect
 from tripartite.agent.page.doors import Session
 from tripartite.agent.page.forms import Form
 from tripartite.agent.page.pending import Question, Questions
@@ -93,7 +93,8 @@ class Reception:
     def _overview(self, asked: Request) -> Answer:
         shown = status(self._opened.journal, running=True)
         escrows = cast("list[dict[str, object]]", shown["escrows"])
-        mine = [(one, self._asks(one)) for one in escrows]
+        decided = cast("list[dict[str, object]]", shown["decisions"])
+        mine = [(one, self._asks(one, decided)) for one in escrows]
         template = "overview_body.html" if asked.is_part else "overview.html"
         return self._page(
             asked,
@@ -103,21 +104,30 @@ class Reception:
             others=[one for one, what in mine if not what],
         )
 
-    def _asks(self, escrow: Mapping[str, object]) -> list[str]:
-        """What this escrow wants from the person."""
+    def _asks(
+        self, escrow: Mapping[str, object], decided: Sequence[Mapping[str, object]]
+    ) -> list[str]:
+        """What this escrow wants from the person, who has ``decided`` so much of late."""
         case = deciding.find(self._opened, str(escrow["escrow_id"]))
         asks = choices.asked(case.record, case.role, ruled=self._ruled(case))
-        return [*asks, "resume"] if escrow["frozen"] else asks
+        asks = [*asks, "resume"] if escrow["frozen"] else asks
+        about = [one for one in decided if one["escrow_id"] == case.escrow_id]
+        return choices.unanswered(asks, about)
 
     def _escrow(self, asked: Request, escrow: str) -> Answer:
         shown = self._shown(escrow)
         if shown is None:
             # Proposed a moment ago: the agent is just saying it.
             decided = self._decided_about(escrow)
-            return self._page(asked, "proposing.html", escrow_id=escrow, decided=decided)
+            template = "proposing_body.html" if asked.is_part else "proposing.html"
+            return self._page(asked, template, escrow_id=escrow, decided=decided)
+        if asked.is_part and asked.form.text("proposing"):
+            return load_anew()
         case, record = deciding.verified(self._opened, escrow)
         details = opened_details(self._opened.journal, self._opened.identity, record)
         ruled = self._ruled(case)
+        decided = self._decided_about(escrow)
+        asks = self._asks(shown, decided)
         return self._page(
             asked,
             "escrow_body.html" if asked.is_part else "escrow.html",
@@ -127,10 +137,10 @@ class Reception:
             facts=consent.facts(record.agreement.terms, details),
             rows=deciding.rows_of(self._opened, case, record),
             endings=consent.endings(record.agreement.terms),
-            must_accept=must_accept(record, case.role),
+            must_accept=must_accept(record, case.role) and "accept_terms" in asks,
             buttons=choices.buttons(record, case.role, ruled=ruled),
-            decided=self._decided_about(escrow),
-            asks=self._asks(shown),
+            decided=decided,
+            asks=asks,
         )
 
     def _case(self, asked: Request, escrow: str) -> Answer:

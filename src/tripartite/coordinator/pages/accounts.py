@@ -123,7 +123,12 @@ class AgentPort(forms.Form):
 def agent(request: HttpRequest) -> HttpResponse:
     """How an agent is paired, and the fingerprint to compare once it is."""
     account = account_of(request)
-    form = AgentPort(request.POST or None, initial={"port": request.session.get(AGENT_PORT, 8710)})
+    # An address may suggest one, to be confirmed.
+    suggested = request.GET.get("port", "")
+    form = AgentPort(
+        request.POST or None,
+        initial={"port": suggested or request.session.get(AGENT_PORT, 8710)},
+    )
     if request.method == "POST" and form.is_valid():
         request.session[AGENT_PORT] = form.cleaned_data["port"]
         messages.success(request, _("Links to your agent lead there now, until you sign out."))
@@ -135,6 +140,7 @@ def agent(request: HttpRequest) -> HttpResponse:
             "identity": PairedIdentity.objects.filter(account=account).first(),
             "form": form,
             "attached": AttachedIdentity.objects.filter(pk=account.pk).exists(),
+            "asks_for_port": bool(suggested) or form.is_bound,
             "origin": settings.COORDINATOR.public_origin,
         },
     )

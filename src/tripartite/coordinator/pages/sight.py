@@ -62,7 +62,7 @@ _PATH: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Whose turn it is. ``kind`` is yours, wait or done: how loud it is shown."""
+    """Whose turn it is. ``kind`` is yours, agent, wait or done: how loud it is shown."""
 
     kind: str
     headline: Text
@@ -257,7 +257,8 @@ def turn_of(
     if mine:
         told = {**wording.YOUR_TURN, **(wording.ATTACHED_TURN if attached else {})}
         headline: Text = told.get(mine[0], mine[0])
-        return Turn("yours", headline, others, following)
+        kind = "agent" if mine[0] in wording.BY_ITSELF else "yours"
+        return Turn(kind, headline, others, following)
     headline = _("You have nothing to do now.") if others else _("The network is at work.")
     return Turn("wait", headline, others, following)
 

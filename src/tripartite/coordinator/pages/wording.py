@@ -49,6 +49,8 @@ YOUR_TURN: Final[Mapping[str, Text]] = {
     "build_payout": _("Your agent builds the payout by itself, as soon as it runs."),
     "cosign_payout": _("Your agent checks and signs the payout, unless it has to ask you first."),
 }
+# Of these, what a person's agent does without them.
+BY_ITSELF: Final = frozenset({"sign_terms", "key_exchange", "export_info", "build_payout"})
 THEIR_TURN: Final[Mapping[str, Text]] = {
     "accept_terms": _("read the terms and accept or refuse them"),
     "sign_terms": _("sign the terms (the agent does it)"),

@@ -1,0 +1,146 @@
+"""What second factors are made of is sealed in the database, and opens what it should."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal import auth as totp
+from allauth.mfa.utils import decrypt
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.test import Client, override_settings
+
+from tests.contract.test_page_access import browser
+from tests.contract.test_pages import PASSWORD, sign_in
+from tripartite.coordinator.accounts.models import Account
+from tripartite.coordinator.keyring import SealedRowMoved
+from tripartite.coordinator.rotating import list_keys, rotate
+
+APP = Authenticator.Type.TOTP
+CODES = Authenticator.Type.RECOVERY_CODES
+HALF_MINUTES = (7, 8, 9)
+
+
+@pytest.fixture
+def ring(tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "keyring"
+    before = settings.COORDINATOR
+    settings.COORDINATOR = replace(before, keyring_file=path)
+    yield path
+    settings.COORDINATOR = before
+
+
+@pytest.fixture
+def careful(database: str, ring: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    """Signed in as somebody who has no second factor yet. Time stands still."""
+    monkeypatch.setattr(totp, "yield_hotp_counters_from_time", lambda: iter(HALF_MINUTES))
+    # Passwords aren't what is tested here.
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        Account.objects.create_user("careful", PASSWORD)
+        client = browser(None)
+        assert sign_in(client, "careful") == 302
+        client.post("/reauthenticate", {"password": PASSWORD})
+        yield client
+
+
+def code_of(secret: str, half_minute: int) -> str:
+    return str(totp.format_hotp_value(totp.hotp_value(secret, half_minute)))
+
+
+def set_up_app(client: Client) -> tuple[str, list[str]]:
+    """By the pages. The app's secret, and the recovery codes."""
+    page = client.get("/second-factor/totp/activate/").text
+    secret = re.findall(r'value="([A-Z2-7]{32})"', page)[0]
+    done = client.post("/second-factor/totp/activate/", {"code": code_of(secret, 8)}, follow=True)
+    return secret, re.findall(r"\b\d{8}\b", done.text)
+
+
+def sign_in_with(code: str) -> bool:
+    client = browser(None)
+    sign_in(client, "careful")
+    client.post("/second-factor/authenticate/", {"code": code})
+    return client.get("/escrows").status_code == 200
+
+
+def rows() -> dict[str, dict[str, object]]:
+    """The table as it is, past all that opens it."""
+    with connection.cursor() as sql:
+        sql.execute("SELECT type, CAST(data AS text) FROM mfa_authenticator")
+        return {kind: json.loads(data) for kind, data in sql.fetchall()}
+
+
+def test_what_a_second_factor_is_made_of_is_nowhere_in_the_database(careful: Client) -> None:
+    secret, _codes = set_up_app(careful)
+    seed = decrypt(Authenticator.objects.get(type=CODES).data["seed"])
+
+    stored = json.dumps(rows())
+    sessions = str([one.get_decoded() for one in Session.objects.all()])
+
+    assert re.fullmatch(r"[0-9a-f]{80}", seed)
+    assert [text for text in (secret, seed) if text in stored + sessions] == []
+    assert decrypt(Authenticator.objects.get(type=APP).data["secret"]) == secret
+
+
+def test_app_and_recovery_codes_open_the_account_before_and_after_a_rotation(
+    careful: Client, ring: Path
+) -> None:
+    secret, codes = set_up_app(careful)
+    assert sign_in_with(code_of(secret, 7))
+    assert sign_in_with(codes[0])
+    sealed = rows()
+
+    done = rotate(ring)
+
+    assert done.sealed_anew == 2
+    assert rows()["totp"] != sealed["totp"]
+    assert rows()["recovery_codes"]["used_mask"] == 1
+    assert [(one.current, one.rows) for one in list_keys(ring)] == [(False, 0), (True, 2)]
+    rotate(ring)
+    rotate(ring)  # now the key that sealed them at first is gone
+    assert sign_in_with(code_of(secret, 8))
+    assert sign_in_with(codes[1])
+    assert not sign_in_with(codes[0]), "a recovery code that was used stays used"
+
+
+def test_a_second_factor_copied_to_another_account_is_noticed(careful: Client) -> None:
+    set_up_app(careful)
+    other = Account.objects.create_user("other")
+    copied = rows()["totp"]
+    row = Authenticator.objects.create(user=other, type=APP, data={"secret": "x"})
+    Authenticator.objects.filter(pk=row.pk).update(data=copied)
+
+    with pytest.raises(SealedRowMoved):
+        Authenticator.objects.get(pk=row.pk)
+
+    renamed = str(copied["secret"]).split(":")
+    renamed[2] = str(other.pk)
+    Authenticator.objects.filter(pk=row.pk).update(data={"secret": ":".join(renamed)})
+    with pytest.raises(SealedRowMoved):
+        decrypt(Authenticator.objects.get(pk=row.pk).data["secret"])
+
+
+@pytest.mark.parametrize("planted", ["JBSWY3DPEHPK3PXP", "sealed:secret:1", "sealed:secret:1:%%%"])
+def test_what_we_never_sealed_opens_nothing(ring: Path, planted: str) -> None:
+    with pytest.raises(SealedRowMoved):
+        decrypt(planted)
+
+
+def test_second_factors_of_an_earlier_version_are_sealed_and_go_on(careful: Client) -> None:
+    """And opened again for who goes back to that version."""
+    secret, codes = set_up_app(careful)
+    MigrationExecutor(connection).migrate([("accounts", "0003_pages")])
+    assert rows()["totp"]["secret"] == secret
+
+    MigrationExecutor(connection).migrate([("accounts", "0004_second_factors_sealed")])
+
+    assert secret not in json.dumps(rows())
+    assert sign_in_with(code_of(secret, 7))
+    assert sign_in_with(codes[0])
