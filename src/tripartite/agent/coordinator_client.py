@@ -16,12 +16,11 @@ from urllib.parse import quote, urlsplit
 
 import httpx2
 
-from tripartite.agent.arbiters import require_online
 from tripartite.agent.ports import Forwarded, Placed
+from tripartite.agent.prospects import judge_arbiter, judge_room
 from tripartite.agent.speaking import MessageRefused
 from tripartite.domain.errors import Refused, Unavailable
-from tripartite.domain.limits import Limits, Used, require_open, require_room
-from tripartite.domain.money import Piconero, parse_piconero
+from tripartite.domain.money import Piconero
 from tripartite.domain.parties import Role
 from tripartite.domain.secrets import Secret
 from tripartite.protocol.canonical import Json, digest
@@ -282,14 +281,12 @@ class CoordinatorClient:
         Where that can't be found out nothing is raised: the coordinator judges the proposal anyway.
         """
         with suppress(CoordinatorBusy, CoordinatorUnreachable, CoordinatorRefused):
-            limits, used, maintenance = _limits(self._get("/api/limits"))
-            require_open(maintenance)
-            require_room(limits, used, amount)
+            judge_room(amount, self._get("/api/limits"))
 
     def require_arbiter(self, account: str) -> None:
         """Raise ``ArbiterOffline`` if this agent is known to be away; else as in ``require_room``."""
         with suppress(CoordinatorBusy, CoordinatorUnreachable, CoordinatorRefused):
-            require_online(account, self._get("/api/arbiters"))
+            judge_arbiter(account, self._get("/api/arbiters"))
 
     def network(self) -> str:
         """The Monero network that the coordinator serves."""
@@ -358,36 +355,6 @@ class CoordinatorClient:
         ):
             raise CoordinatorRefused(f"The coordinator says {code}. {detail}".strip(), reason=code)
         raise CoordinatorBusy(f"It answered with {code}; the agent tries again later.")
-
-
-def _limits(answer: Mapping[str, Json]) -> tuple[Limits, Used, str]:
-    """Limits, what is in use of them, and the reason of a maintenance."""
-    names = (
-        "max_escrow_amount_atomic",
-        "max_total_volume_atomic",
-        "total_volume_left_atomic",
-        "max_concurrent_escrows",
-        "concurrent_escrows_left",
-        "reason",
-    )
-    most, total, left, number, places, reason = (answer.get(name) for name in names)
-    match most, total, left, number, places, reason:
-        case (str() | None, str() | None, str() | None, int() | None, int() | None, str()):
-            volume = _piconero(total)
-            return (
-                Limits(_piconero(most), volume, number),
-                Used((volume or 0) - (_piconero(left) or 0), (number or 0) - (places or 0)),
-                reason,
-            )
-        case _:
-            raise _unreadable()
-
-
-def _piconero(text: str | None) -> Piconero | None:
-    try:
-        return None if text is None else parse_piconero(text, zero_allowed=True)
-    except Refused as error:
-        raise _unreadable() from error
 
 
 def checked_proxy(proxy: str | None) -> str | None:
