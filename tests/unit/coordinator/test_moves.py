@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from tests.unit.protocol.trade import ESCROW_ID, Trade
+from tests.unit.protocol.trade import ESCROW_ID, OTHER_ADDRESS, Trade
 from tripartite.cli.agent import app
 from tripartite.coordinator.pages.moves import Move, accepting, attached_moves, moves
+from tripartite.coordinator.wallets.words import on_the_table
 from tripartite.domain.parties import Role
 from tripartite.protocol.envelope import Kind
-from tripartite.protocol.record import Record
+from tripartite.protocol.record import Offer, Record, Successor
 
 BUYER, VENDOR, ARBITER = Role
 
@@ -34,6 +37,20 @@ def records() -> dict[str, Record]:
     trade.dispute(BUYER)
     found["disputed"] = trade.now
     return found
+
+
+def test_a_move_is_signed_by_an_agent_of_ones_own_alone(records: dict[str, Record]) -> None:
+    """An attached party's agent knows one escrow, and so no address to compare with."""
+    successor = Successor("77" * 16, "ab" * 32, OTHER_ADDRESS)
+    offered = replace(records["funded"], offers={BUYER: Offer("cd" * 32, None, successor)})
+
+    assert "move" in loud(moves(offered, VENDOR))
+    assert [one.path.rpartition("/")[2] for one in attached_moves(offered, VENDOR)] == [
+        "refund",
+        "settle",
+        "dispute",
+    ]
+    assert on_the_table(offered, VENDOR) == {}
 
 
 def loud(shown: tuple[Move, ...]) -> list[str]:

@@ -227,7 +227,7 @@ def look(account: Account, escrow_id: str, *, required: int) -> Sight:
             for by, one in offers
             if one.vendor_share is not None
         ),
-        place=place_of(record, role),
+        place=place_of(record, role, attached=attached),
         disputed_by=None if record.disputed_by is None else wording.ROLES[record.disputed_by],
         disputed_at=Message.objects.filter(escrow=row, kind="dispute").aggregate(
             at=Max("received_at")

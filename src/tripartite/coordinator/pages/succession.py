@@ -32,18 +32,19 @@ class Place:
     command: str | None
 
 
-def place_of(record: Record, role: Role) -> Place:
-    """Both ways, for a reader in this role."""
+def place_of(record: Record, role: Role, *, attached: bool = False) -> Place:
+    """Both ways, for a reader in this role; ``attached``: whose agent the operator runs."""
     named, payout = record.agreement.terms.succeeds, record.payout
     agreed = None if payout is None else payout.successor
     waiting = None if agreed is not None else successor_of(record.escrow_id)
     movers = [by for by, offer in record.offers.items() if offer.successor is not None]
-    replace = f"tripartite agent replace-arbiter {record.escrow_id[:_SHORT_ID]} --arbiter …"
+    replaces = may_replace(record, role) and waiting is None and not attached
+    command = f"tripartite agent replace-arbiter {record.escrow_id[:_SHORT_ID]} --arbiter …"
     return Place(
         predecessor=None if named is None else named.escrow_id,
         successor=waiting if agreed is None else agreed.escrow_id,
         movers=tuple(wording.ROLES[by] for by in movers),
         is_moved=agreed is not None,
         may_look=role is not Role.ARBITER,
-        command=replace if waiting is None and may_replace(record, role) else None,
+        command=command if replaces else None,
     )

@@ -104,6 +104,10 @@ CLICKS: Final[Mapping[str, Text]] = {
 
 # What is different in ``YOUR_TURN`` for them.
 ATTACHED_TURN: Final[Mapping[str, Text]] = {
+    "move": _(
+        "Another arbiter is proposed to you. A wallet that is registered here can't take part in a "
+        "move: settle, or open a dispute."
+    ),
     "accept_terms": _("Read the terms, then accept or refuse them."),
     "deposit": _("Pay the deposit to the address shown here."),
     "release": _("If all is well with what you bought, release the money."),

@@ -12,7 +12,7 @@ from tripartite.domain.addresses import parse_address
 from tripartite.domain.lifecycle import RULINGS, Event, MoveNotOpen, Teller, is_open
 from tripartite.domain.parties import Role
 from tripartite.domain.settlement import divide, ruling
-from tripartite.protocol.next_step import must_accept, open_verbs
+from tripartite.protocol.next_step import MOVE, must_accept, open_verbs
 from tripartite.protocol.record import Record
 
 Content = Mapping[str, str]
@@ -46,11 +46,13 @@ class Click(StrEnum):
 def open_clicks(record: Record, role: Role) -> tuple[Click, ...]:
     """What this party can decide now, in the lifecycle's order.
 
-    Not whether its agent has stopped, which ``RESUME`` is for: only that agent knows.
+    Not whether its agent has stopped, which ``RESUME`` is for: only that agent knows. Nor a move to
+    another arbiter's escrow: each escrow of an attached party has a home of its own, so its agent
+    can't look whether the other one's address is right.
     """
     if must_accept(record, role):
         return (Click.ACCEPT, Click.CANCEL)
-    found = [Click(verb) for verb in open_verbs(record, role)]
+    found = [Click(verb) for verb in open_verbs(record, role) if verb != MOVE]
     if must_carry_out(record, role) and Click.AGREE not in found:
         found.insert(0, Click.AGREE)
     if _is_argued(record):
@@ -85,7 +87,7 @@ def check_open(record: Record, role: Role, click: Click) -> None:
 def on_the_table(record: Record, role: Role) -> Content:
     """What ``AGREE`` would agree to, named as a click has to name it: an offer, or a ruling."""
     for by, offer in record.offers.items():
-        if by is not role:
+        if by is not role and offer.vendor_share is not None:
             return {"vendor_share": str(offer.vendor_share)}
     if must_carry_out(record, role) and record.payout is not None:
         return {"vendor_bps": str(record.payout.vendor_bps)}
