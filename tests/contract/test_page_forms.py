@@ -43,9 +43,16 @@ class Form:
     fields: Mapping[str, str] = field(default_factory=dict)
     of: str = ""
     """What of ``Place`` the address names."""
+    more: tuple[str, ...] = ()
+    """What else stands in the address."""
 
 
 SOMEBODY: Final = "somebody-new"
+NOBODY: Final = (
+    "43N5Z3E229GQ4fTNAGwCeoTwr7wPDeomA8GHywikLzxA6Sw2"
+    "sAuDUVy7aTTHjabPyW9nbYiMtDVP2ERzgrKPDaSY3PZcSnB"
+)
+"""An address whose keys nobody has."""
 _PASSKEY: Final = json.dumps(passkey_data()["credential"])
 _TOTALS: Final = {"form-TOTAL_FORMS": "1", "form-INITIAL_FORMS": "1"}
 
@@ -83,6 +90,35 @@ FORMS: Final[Mapping[str, Form]] = {
         {"action": Kind.CONTACT_ARBITER.value, "admin_notes": "nobody has said a word"},
         of="paid",
     ),
+    # Of a party whose agent the operator runs.
+    "attach_identity": Form("buyer", {"read": "yes"}),
+    "decide": Form(
+        "guest",
+        {"payout_address": NOBODY, "sure": "x", "read": "yes"},
+        of="attached",
+        more=("accept",),
+    ),
+    "wallet_rpc": Form(
+        "guest",
+        {"rpc_url": "http://127.0.0.1:18083", "rpc_user": "alice", "rpc_password": "x"},
+        of="attached",
+    ),
+    "sealed": Form("guest", of="attached"),
+    "propose_here": Form(
+        "guest",
+        {
+            "role": "buyer",
+            "other": "vendor",
+            "arbiter": "arbiter",
+            "amount": "1.5",
+            "arbiter_fee": "2",
+            "network_fee": "payee",
+            "subject": "a bicycle",
+            "payout_address": NOBODY,
+            "sure": "x",
+            "read": "yes",
+        },
+    ),
     # Django's admin: one address of each kind.
     "admin:accounts_account_changelist": Form(
         "operator", {"action": "delete_selected", "_selected_action": "1", **_TOTALS}
@@ -116,6 +152,7 @@ def place(engine: Engine) -> Iterator[Place]:
 def test_every_address_that_takes_a_form_is_tried(place: Place) -> None:
     """All others refuse the method, or show the same whatever is sent."""
     known = {"pk": 1, "token_id": 1, "escrow_id": place.paid.escrow_id, "name": "style.css"}
+    known |= {"sha256": "0" * 64, "verb": "cancel"}
     taking = set()
     for name in names(get_resolver().url_patterns):
         if name.startswith("admin:") or name in FORMS:
@@ -211,7 +248,7 @@ def address_of(name: str, form: Form, place: Place) -> tuple[str, str]:
         return reverse(name), reverse(name)
     thing = getattr(place, form.of)
     wanted = getattr(thing, "escrow_id", thing)
-    right = reverse(name, args=[wanted])
+    right = reverse(name, args=[wanted, *form.more])
     return right, right.replace(str(wanted), "{}")
 
 

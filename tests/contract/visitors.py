@@ -20,11 +20,12 @@ from fido2.webauthn import (
     CollectedClientData,
 )
 
-from tests.contract.kit import Deal, Market
+from tests.contract.kit import Deal, Market, open_account
 from tests.contract.test_page_access import PASSWORD, browser
 from tripartite.coordinator.accounts.models import Account
 from tripartite.coordinator.recovery.models import Incident
 from tripartite.coordinator.storing import now
+from tripartite.coordinator.wallets.models import AttachedIdentity
 from tripartite.domain.deadlines import Stage
 from tripartite.domain.parties import Role
 
@@ -41,6 +42,7 @@ class Place:
     waiting: Deal
     disputed: Deal
     paid: Deal
+    attached: Deal
     token: int
     passkey: int
     account: int
@@ -50,7 +52,7 @@ class Place:
 def furnish(market: Market) -> Place:
     """Make everything that a page could show.
 
-    buyer: nothing but a password. careful: every second factor, and no escrow. arbiter and operator
+    buyer: nothing but a password. guest: an agent that the operator runs. careful: every second factor, and no escrow. arbiter and operator
     (a superuser): an app. elsewhere: an arbiter of nothing, with an app.
     """
     place = (
@@ -58,6 +60,7 @@ def furnish(market: Market) -> Place:
         market.attested_deal(),
         market.disputed_deal(),
         market.broadcast_deal(),
+        _deal_of_a_guest(market),
     )
     at = now()
     Incident.objects.create(
@@ -85,6 +88,17 @@ def furnish(market: Market) -> Place:
         account=buyer.pk,
         identity=buyer.identity.pk,
     )
+
+
+def _deal_of_a_guest(market: Market) -> Deal:
+    """The guest is a vendor whose agent the operator runs, and was just proposed something."""
+    guest = open_account("guest")
+    AttachedIdentity.objects.create(account_id=guest.account_id, asked_at=now())
+    identities = {role: one.identity for role, one in market.people.items()}
+    deal = Deal({**identities, Role.VENDOR: guest.identity})
+    answer = market.people[Role.BUYER].api.post("/api/escrow", {"envelope": deal.propose()})
+    assert answer.status == 201, answer.body
+    return deal
 
 
 def visitor(name: str | None, *, sure: bool = False) -> Client:

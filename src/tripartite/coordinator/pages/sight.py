@@ -22,13 +22,14 @@ from tripartite.coordinator.escrows.storage import record_of
 from tripartite.coordinator.events.log import EventType
 from tripartite.coordinator.events.models import Event as LoggedEvent
 from tripartite.coordinator.pages import wording
+from tripartite.coordinator.pages.decided import Decided, decided_by
 from tripartite.coordinator.pages.moves import Move, accepting, attached_moves, moves
 from tripartite.coordinator.pages.succession import Place, place_of
 from tripartite.coordinator.pages.wording import Text
 from tripartite.coordinator.presence.models import AgentPresence
 from tripartite.coordinator.recovery.incidents import next_alarm
 from tripartite.coordinator.relay.models import Message
-from tripartite.coordinator.wallets.models import AttachedDecision, AttachedIdentity, WalletMapping
+from tripartite.coordinator.wallets.models import AttachedIdentity, WalletMapping
 from tripartite.coordinator.watch.models import PayoutSighting
 from tripartite.domain.deposits import shortfall
 from tripartite.domain.lifecycle import (
@@ -47,8 +48,6 @@ from tripartite.protocol.record import Record
 
 _TIMELINE: Final = 400
 """Entries shown of one escrow; a dispute with much evidence has more messages than anybody reads."""
-
-_DECISIONS: Final = 50
 
 _PATH: Final = (
     (gettext_noop("Terms"), frozenset({State.CREATED})),
@@ -115,15 +114,6 @@ class Entry:
     at: datetime
     text: str
     is_state: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """Something that a party with an attached wallet clicked. ``outcome`` is "" until it is said."""
-
-    at: datetime
-    what: Text
-    outcome: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +205,7 @@ def look(account: Account, escrow_id: str, *, required: int) -> Sight:
         needs_wallet=attached
         and record.state in BEFORE_THE_WALLET
         and not WalletMapping.objects.filter(escrow=row, role=role.value).exists(),
-        decided=_decided(row.escrow_id, account) if attached else (),
+        decided=decided_by(row.escrow_id, account) if attached else (),
         may_invite=to_accept is None
         and is_open(record.state, Event.TERMS_SIGNED, by=Teller.ALL_THREE),
         offers=tuple(
@@ -331,14 +321,6 @@ def _deposit(record: Record, role: Role) -> Deposit | None:
             for role, one in record.reports.items()
         ),
         confirmations=terms.required_confirmations,
-    )
-
-
-def _decided(escrow_id: str, account: Account) -> tuple[Decided, ...]:
-    rows = AttachedDecision.objects.filter(escrow_id=escrow_id, account=account)
-    return tuple(
-        Decided(one.decided_at, wording.CLICKS[one.decision], one.outcome)
-        for one in rows.order_by("-decided_at")[:_DECISIONS]
     )
 
 
