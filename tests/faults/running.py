@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tests.faults.striking import Arena
+from tests.faults.striking import Arena, patiently
 from tests.faults.switchboard import Kill, Point
 from tests.faults.ways import AMOUNT, ARBITER_PERCENT, STATE, VENDOR_SHARE, Way, due
 from tripartite.devnet.deals import Deal, Seat
@@ -82,6 +82,7 @@ class _Run:
         self._until(deal.is_keyed)
         with self.arena.switchboard.peace:
             self.arena.settle()
+            patiently(self.devnet.payer.balance)
             self.devnet.payer.pay(self._address(deal), (AMOUNT,))
             self.devnet.chain.mine(UNLOCK_DEPTH)
         self._until(deal.is_funded, mining=True)

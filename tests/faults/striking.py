@@ -9,7 +9,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from tests.faults.stopping import LOSE
 from tests.faults.switchboard import Kill, Stopped, Switchboard
@@ -18,7 +20,7 @@ from tripartite.devnet.community import Community
 from tripartite.devnet.coordinator_process import CoordinatorProcess
 from tripartite.devnet.network import Devnet
 from tripartite.devnet.party import Party
-from tripartite.domain.errors import TripartiteError
+from tripartite.domain.errors import TripartiteError, Unavailable
 from tripartite.domain.parties import Role
 
 COORDINATOR = "coordinator"
@@ -30,6 +32,7 @@ MACHINE = "machine"
 REVIVAL_SECONDS = 120.0
 """How long somebody tries to start again what was killed."""
 _AGENT = " agent"
+_TRIES = 20
 
 
 def agent(role: Role) -> str:
@@ -92,7 +95,8 @@ class Arena:
 
     def look_into_purses(self) -> dict[Role, dict[str, int]]:
         """What each party's own wallet ever got."""
-        self.income = {role: self.devnet.purses.income(role) for role in Role}
+        purses = self.devnet.purses
+        self.income = {role: patiently(partial(purses.income, role)) for role in Role}
         return self.income
 
     def settle(self) -> None:
@@ -192,6 +196,19 @@ class Arena:
             thread.start()
         for thread in threads:
             thread.join()
+
+
+_Answer = TypeVar("_Answer")
+
+
+def patiently(ask: Callable[[], _Answer]) -> _Answer:
+    """Ask somebody's own wallet again when its node was killed since it asked that the last time."""
+    for _ in range(_TRIES - 1):
+        try:
+            return ask()
+        except Unavailable:
+            time.sleep(1.0)
+    return ask()
 
 
 def wallet_rpcs_of(pid: int) -> list[int]:
