@@ -101,10 +101,13 @@ def sample(kills: Sequence[Kill], count: int, seed: int) -> list[Kill]:
 
 
 def share_escrows(kills: Sequence[Kill], per_escrow: int = PER_ESCROW) -> list[list[Kill]]:
-    """Groups of kills for one escrow each, as far from one another as possible; a way each."""
-    shared = []
+    """Groups of kills for one escrow each, as far from one another as possible.
+
+    Each group goes one way; the ways take turns.
+    """
+    turns = []
     for way in Way:
         there = [kill for kill in kills if kill.way is way]
         groups = -(-len(there) // per_escrow)
-        shared += [there[at::groups] for at in range(groups)]
-    return shared
+        turns.append([there[at::groups] for at in range(groups)])
+    return [group for turn in itertools.zip_longest(*turns) for group in turn if group]
