@@ -56,7 +56,7 @@ fuzz: setup ## what make test tries at random, 25 times as long; FUZZ=100 for lo
 		tests/unit/protocol/test_adversary.py tests/contract/test_fuzz.py \
 		tests/contract/test_page_forms.py
 
-faults: setup ## kill each process at each step of an escrow (hours); writes build/faults.json
+faults: setup ## kill each process at each step, on each way to the end (hours); writes build/faults.json
 	$(BIN)/python -m tests.faults $(FAULTS)
 
 # For those who change dependencies, so not in the list. Needs uv: see CONTRIBUTING.md.

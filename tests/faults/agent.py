@@ -11,10 +11,10 @@ import threading
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tests.faults.stopping import Stops
-from tripartite.agent import running
+from tripartite.agent import event_stream, reconciling, running
 from tripartite.agent.coordinator_client import CoordinatorClient, CoordinatorUnreachable
 from tripartite.agent.intake import Cases
 from tripartite.agent.journal import StoredCase
@@ -28,6 +28,9 @@ from tripartite.monero.errors import RpcConnectionLost
 from tripartite.monero.transport import Channel
 from tripartite.protocol.envelope import read_envelope
 from tripartite.protocol.next_step import Doing, KeyExchange, step_name
+
+_LONGEST_WAIT: Final = 2.0
+"""Seconds."""
 
 
 def main() -> None:
@@ -62,6 +65,7 @@ def install(stops: Stops, *, node: str) -> None:
     )
     _stop_when_hearing(stops)
     _stop_at_boundaries(stops)
+    _wait_less()
 
 
 def title(text: str) -> str:
@@ -122,9 +126,17 @@ def _stop_at_boundaries(stops: Stops) -> None:
         stops.stop_at(f"at {boundary.value}")
 
     def with_boundaries(**told: Any) -> RunOptions:  # noqa: ANN401 — passed on as they are
-        return replace(options(**told), at=at)
+        made = options(**told)
+        return replace(made, at=at, pace=replace(made.pace, longest_retry=_LONGEST_WAIT))
 
     running.options = with_boundaries
+
+
+def _wait_less() -> None:
+    """The pauses after what failed, which grow up to a minute: here something always fails."""
+    for owner, name in ((event_stream, "_LONGEST_PAUSE"), (reconciling, "_STALLED_SECONDS")):
+        assert hasattr(owner, name)
+        setattr(owner, name, _LONGEST_WAIT)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from tests.faults.running import Ending
 from tests.faults.switchboard import Kill, Point
+from tests.faults.ways import Way
 
 
 def as_json(ending: Ending) -> dict[str, object]:
     """One escrow."""
     return {
+        "way": ending.way.value,
         "kills": [_written(kill) for kill in ending.kills],
         "struck": [_written(kill) for kill in ending.struck],
         "survived": ending.survived,
@@ -30,8 +32,9 @@ def read(file: Path) -> list[Ending]:
         return []
     return [
         Ending(
-            kills=tuple(map(_read, one["kills"])),
-            struck=tuple(map(_read, one["struck"])),
+            way=Way(one["way"]),
+            kills=tuple(_read(kill, Way(one["way"])) for kill in one["kills"]),
+            struck=tuple(_read(kill, Way(one["way"])) for kill in one["struck"]),
             points=(),
             faults=tuple(one["faults"]),
             payouts=int(one["payouts"]),
@@ -48,5 +51,5 @@ def _written(kill: Kill) -> dict[str, str]:
     return {"point": str(kill.point), "victim": kill.victim}
 
 
-def _read(kill: dict[str, str]) -> Kill:
-    return Kill(Point.read(kill["point"]), kill["victim"])
+def _read(kill: dict[str, str], way: Way) -> Kill:
+    return Kill(Point.read(kill["point"]), kill["victim"], way)

@@ -1,35 +1,40 @@
-"""One escrow from the proposal to the confirmed payout, with some processes killed on the way."""
+"""One escrow from the proposal to the confirmed payout, with some processes killed on the way.
+
+Whoever decides does it as a person does, by a command; ``ways`` says who decides what.
+"""
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tests.faults.striking import Arena
-from tests.faults.switchboard import Kill, Point, Watch
-from tripartite.devnet.deals import Deal
+from tests.faults.striking import Arena, patiently
+from tests.faults.switchboard import Kill, Point
+from tests.faults.ways import AMOUNT, ARBITER_PERCENT, STATE, VENDOR_SHARE, Way, due
+from tripartite.devnet.deals import Deal, Seat
 from tripartite.devnet.party import CommandFailed
 from tripartite.devnet.waiting import Fact, FactNeverCame, name_of
 from tripartite.domain.deposits import UNLOCK_DEPTH
 from tripartite.domain.errors import TripartiteError, Unavailable
-from tripartite.domain.money import ATOMIC
+from tripartite.domain.lifecycle import State
 from tripartite.domain.parties import Role
 from tripartite.protocol.envelope import Kind, read_envelope
 
 PATIENCE: Final = 300.0
 """Seconds for one fact; after a refusal an agent rests for a minute, and everything is slow here."""
-AMOUNT: Final = 2 * ATOMIC
 _POLL_SECONDS: Final = 0.1
 _BLOCK_SECONDS: Final = 2.0
-_COMMAND_TRIES: Final = 10
+_COMMAND_TRIES: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
     """What became of one escrow."""
 
+    way: Way
     kills: tuple[Kill, ...]
     struck: tuple[Kill, ...]
     points: tuple[Point, ...]
@@ -49,21 +54,23 @@ class Ending:
 
 
 class _Run:
-    def __init__(self, arena: Arena, watch: Watch) -> None:
+    def __init__(self, arena: Arena, way: Way) -> None:
         self.arena = arena
         self.devnet = arena.devnet
-        self.watch = watch
+        self.way = way
         self.deal: Deal | None = None
 
     def go(self) -> None:
         """Raises FactNeverCame when it gets stuck."""
         parties = self.arena.community.parties
+        more = ("--arbiter-fee", ARBITER_PERCENT) if self.way is Way.RULING else ()
         escrow_id = self._insist(
             lambda: parties[Role.BUYER].propose(
                 vendor=parties[Role.VENDOR],
                 arbiter=parties[Role.ARBITER],
                 amount=AMOUNT,
                 subject="a bicycle that survives",
+                more=more,
             )
         )
         deal = self.deal = Deal(
@@ -75,13 +82,39 @@ class _Run:
         self._until(deal.is_keyed)
         with self.arena.switchboard.peace:
             self.arena.settle()
+            patiently(self.devnet.payer.balance)
             self.devnet.payer.pay(self._address(deal), (AMOUNT,))
             self.devnet.chain.mine(UNLOCK_DEPTH)
         self._until(deal.is_funded, mining=True)
-        self._insist(deal.buyer.release)
+        self._decide(deal)
         self._until(deal.is_broadcast)
         self._mine(UNLOCK_DEPTH)
-        self._until(deal.is_completed, mining=True)
+        self._until(lambda: deal.state is STATE[self.way], mining=True, what="the end")
+
+    def _decide(self, deal: Deal) -> None:
+        match self.way:
+            case Way.RELEASE:
+                self._insist(deal.buyer.release)
+            case Way.REFUND:
+                self._insist(deal.vendor.refund)
+            case Way.SETTLEMENT:
+                self._insist(lambda: deal.buyer.settle(vendor_share=VENDOR_SHARE))
+                self._until(lambda: bool(deal.vendor.status()["offers"]), what="the offer came")
+                self._insist(lambda: deal.vendor.agree(vendor_share=VENDOR_SHARE))
+            case Way.RULING:
+                photo = self.devnet.directory / "a photo.jpg"
+                photo.write_bytes(b"a wheel that is missing")
+                self._insist(lambda: deal.buyer.dispute("a wheel is missing", photo))
+                self._until(lambda: self._knows_dispute(deal.vendor), what="the vendor hears it")
+                self._insist(lambda: deal.vendor.state("it was there"))
+                said = {Kind.DISPUTE, Kind.EVIDENCE, Kind.STATEMENT}
+                self._until(lambda: said <= _kinds(deal), what="both were heard")
+                self._until(lambda: self._knows_dispute(deal.arbiter), what="the arbiter hears it")
+                self._insist(lambda: deal.arbiter.rule(winner=Role.BUYER))
+
+    @staticmethod
+    def _knows_dispute(seat: Seat) -> bool:
+        return seat.status()["state"] == State.DISPUTED.value
 
     def _address(self, deal: Deal) -> str:
         found: list[str] = []
@@ -104,14 +137,14 @@ class _Run:
         for tries_left in reversed(range(_COMMAND_TRIES)):
             try:
                 return str(command())
-            except CommandFailed:
+            except (CommandFailed, subprocess.TimeoutExpired):
                 if not tries_left:
                     raise
                 self.arena.settle()
                 time.sleep(_BLOCK_SECONDS)
         raise AssertionError("unreachable")
 
-    def _until(self, fact: Fact, *, mining: bool = False) -> None:
+    def _until(self, fact: Fact, *, mining: bool = False, what: str | None = None) -> None:
         """Wait, also while somebody who knows is down."""
         deadline = time.monotonic() + PATIENCE
         next_block = time.monotonic() + _BLOCK_SECONDS
@@ -119,21 +152,24 @@ class _Run:
             now = time.monotonic()
             if now > deadline:
                 standing = "" if self.deal is None else self.deal.standing()
-                raise FactNeverCame(f"Stuck: never {name_of(fact)}.\n{standing}")
+                raise FactNeverCame(f"Stuck: never {what or name_of(fact)}.\n{standing}")
             if mining and now > next_block:
                 self._mine(1)
                 next_block = time.monotonic() + _BLOCK_SECONDS
             time.sleep(_POLL_SECONDS)
 
 
-def run(arena: Arena, kills: Sequence[Kill] = ()) -> Ending:
-    """One escrow, these kills, and what became of it. Raises what the harness itself got wrong."""
+def run(arena: Arena, kills: Sequence[Kill] = (), *, way: Way = Way.RELEASE) -> Ending:
+    """One escrow, these kills, and what became of it. Raises what the harness itself got wrong.
+
+    All kills are of that ``way``.
+    """
     began = time.monotonic()
     arena.settle()
-    before = {role: arena.devnet.purses.income(role) for role in Role}
+    before = arena.income or arena.look_into_purses()
     troubles_before = set(arena.devnet.troubles())
     watch = arena.switchboard.watch(kills)
-    attempt = _Run(arena, watch)
+    attempt = _Run(arena, way)
     faults: list[str] = []
     try:
         attempt.go()
@@ -144,15 +180,11 @@ def run(arena: Arena, kills: Sequence[Kill] = ()) -> Ending:
     arena.settle()
     faults += [f"crash: {one}" for one in arena.devnet.troubles() if one not in troubles_before]
     deal = attempt.deal
+    after = arena.look_into_purses()
     income = {
-        role: {
-            txid: amount
-            for txid, amount in arena.devnet.purses.income(role).items()
-            if txid not in before[role]
-        }
-        for role in Role
+        role: {txid: sum_ for txid, sum_ in got.items() if txid not in before[role]}
+        for role, got in after.items()
     }
-    payouts = {txid for role in Role for txid in income[role]}
     attempts, restarts = 0, 0
     alarms: tuple[str, ...] = ()
     if deal is not None:
@@ -161,13 +193,16 @@ def run(arena: Arena, kills: Sequence[Kill] = ()) -> Ending:
         alarms = tuple(
             f"{role.value}: {code}" for role, seat in deal.seats.items() for code in seat.alarms()
         )
-        faults += _wrongs(deal, income, said, attempts, kills)
+        faults += _wrongs(deal, way, income, said)
+        if attempts > 1 + len(kills):
+            faults.append(f"{attempts} attempts at the key exchange for {len(kills)} kills")
     return Ending(
+        way=way,
         kills=tuple(kills),
         struck=tuple(watch.struck),
         points=tuple(watch.seen),
         faults=tuple(faults),
-        payouts=len(payouts),
+        payouts=len({txid for got in income.values() for txid in got}),
         attempts=attempts,
         payout_restarts=restarts,
         alarms=alarms,
@@ -175,31 +210,25 @@ def run(arena: Arena, kills: Sequence[Kill] = ()) -> Ending:
     )
 
 
-def _wrongs(
-    deal: Deal,
-    income: dict[Role, dict[str, int]],
-    said: list[str],
-    attempts: int,
-    kills: Sequence[Kill],
-) -> list[str]:
-    """Money that went elsewhere, went twice, or didn't go; attempts without end."""
-    wrongs = []
-    if deal.is_completed():
-        due = {deal.txid: deal.amount - deal.payout_fee()}
-        if income[Role.VENDOR] != due:
-            wrongs.append(f"the vendor got {income[Role.VENDOR]} instead of {due}")
-    elif income[Role.VENDOR]:
-        wrongs.append(f"paid, but not completed: {income[Role.VENDOR]}")
-    wrongs += [
-        f"the {role.value} got {income[role]} instead of nothing"
-        for role in (Role.BUYER, Role.ARBITER)
-        if income[role]
+def _wrongs(deal: Deal, way: Way, income: dict[Role, dict[str, int]], said: list[str]) -> list[str]:
+    """Money that went elsewhere, went twice, or didn't go."""
+    expected: dict[Role, dict[str, int]] = {role: {} for role in Role}
+    if deal.state is STATE[way]:
+        for role, amount in due(way, deal.payout_fee()).items():
+            expected[role] = {deal.txid: amount} if amount else {}
+    wrongs = [
+        f"the {role.value} got {income[role]} instead of {expected[role]}"
+        for role in Role
+        if income[role] != expected[role]
     ]
     if len(set(said)) > 1:
         wrongs.append(f"several payouts were signed: {sorted(set(said))}")
-    if attempts > 1 + len(kills):
-        wrongs.append(f"{attempts} attempts at the key exchange for {len(kills)} kills")
     return wrongs
+
+
+def _kinds(deal: Deal) -> set[Kind]:
+    with deal.buyer.party.api() as api:
+        return {read_envelope(text).kind for text in api.messages(deal.escrow_id)}
 
 
 def _said(deal: Deal) -> tuple[int, list[str]]:

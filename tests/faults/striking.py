@@ -7,15 +7,20 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from tests.faults.stopping import LOSE
 from tests.faults.switchboard import Kill, Stopped, Switchboard
 from tripartite.devnet import programs
 from tripartite.devnet.community import Community
+from tripartite.devnet.coordinator_process import CoordinatorProcess
 from tripartite.devnet.network import Devnet
-from tripartite.domain.errors import TripartiteError
+from tripartite.devnet.party import Party
+from tripartite.domain.errors import TripartiteError, Unavailable
 from tripartite.domain.parties import Role
 
 COORDINATOR = "coordinator"
@@ -24,12 +29,15 @@ WALLETS = "wallets"
 MACHINE = "machine"
 """A party's agent and all its wallets, at once, as when the power fails."""
 
-START_TRIES = 3
+REVIVAL_SECONDS = 120.0
+"""How long somebody tries to start again what was killed."""
+_AGENT = " agent"
+_TRIES = 20
 
 
 def agent(role: Role) -> str:
     """The name of a party's agent, the process alone: its guards end the wallets in order."""
-    return f"{role.value} agent"
+    return f"{role.value}{_AGENT}"
 
 
 def wallets(role: Role) -> str:
@@ -56,9 +64,14 @@ class Arena:
         """Use ``open``; the processes are started anew for it."""
         self.devnet = devnet
         self.community = community
-        self.switchboard = Switchboard(devnet.directory / "faults.socket", self.strike)
+        self.switchboard = Switchboard(devnet.directory / "faults.socket", self)
         self.failures: list[BaseException] = []
+        self.income: dict[Role, dict[str, int]] = {}
+        """What each party's own wallet had got at the last look: piconero by transaction id."""
+        self.suspect = False
+        """Whether an escrow failed here, so that somebody wants to read the logs."""
         self._reviving: list[threading.Thread] = []
+        self._last_revival: dict[str, threading.Thread] = {}
 
     def open(self) -> None:
         """Put the programs with points in place of the plain ones."""
@@ -80,6 +93,12 @@ class Arena:
             party.entry = programs.OWN
         self._restart_all()
 
+    def look_into_purses(self) -> dict[Role, dict[str, int]]:
+        """What each party's own wallet ever got."""
+        purses = self.devnet.purses
+        self.income = {role: patiently(partial(purses.income, role)) for role in Role}
+        return self.income
+
     def settle(self) -> None:
         """Wait until everybody who was killed runs again. Raises what went wrong in that."""
         with self.switchboard.peace:
@@ -89,57 +108,81 @@ class Arena:
         if self.failures:
             raise self.failures.pop()
 
-    def all_run(self) -> bool:
-        """Whether nobody is down."""
-        return not any(thread.is_alive() for thread in self._reviving)
+    def await_victim(self, kill: Kill) -> None:
+        """Wait until a victim that is being started runs: nobody can kill what is down.
 
-    def strike(self, kill: Kill, stopped: Stopped) -> str:
-        """Kill the victim, let somebody start it again; what the one at the point is told."""
-        victim = kill.victim
-        if victim == COORDINATOR:
-            self.community.coordinator.kill()
-            self._revive(self.community.coordinator.start)
-        elif victim == MONEROD:
-            self.devnet.chain.kill()
-            self._revive(self.devnet.chain.start_again)
-        else:
-            self._strike_party(victim)
+        Not for one that would be killed at its own point: that isn't the one being started.
+        """
+        process = _process(kill.victim)
+        revival = self._last_revival.get(process)
+        if revival is not None and process != kill.point.who:
+            revival.join(REVIVAL_SECONDS)
+
+    def strike(self, kill: Kill, stopped: Stopped) -> str | None:
+        """Kill the victim, let somebody start it again; what the one at the point is told.
+
+        None if nobody was killed: who stood at the point died meanwhile, or the victim is down.
+        """
+        if not _lives(stopped.pid) or not self._end(kill, stopped.pid):
+            return None
         return LOSE if _answer_is_lost(kill) else "go"
 
-    def _strike_party(self, victim: str) -> None:
-        name, _, what = victim.partition(" ")
-        party = self.community[Role(name)]
-        if party.pid is None:
-            return
-        children = wallet_rpcs_of(party.pid)
-        if what == WALLETS:
-            # Its agent finds that out, and starts them again.
-            for pid in children:
-                _send(pid, signal.SIGKILL)
-            return
-        if what == MACHINE:
-            # Held first: else their guards would let them save themselves.
-            for pid in children:
-                _send(pid, signal.SIGSTOP)
-        party.kill()
-        if what == MACHINE:
-            for pid in children:
-                _send(pid, signal.SIGKILL)
-        self._revive(party.start)
+    def _end(self, kill: Kill, pid: int) -> bool:
+        victim = _process(kill.victim)
+        if victim == MONEROD:
+            if not self.devnet.chain.process.daemon.running:
+                return False
+            self.devnet.chain.kill()
+            self._revive(victim, self.devnet.chain.start_again)
+            return True
+        process: CoordinatorProcess | Party
+        if victim == COORDINATOR:
+            process = self.community.coordinator
+        else:
+            process = self.community[Role(victim.removesuffix(_AGENT))]
+        if process.pid is None or (victim == kill.point.who and process.pid != pid):
+            return False
+        if isinstance(process, Party):
+            return self._end_party(process, process.pid, kill.victim)
+        process.kill()
+        self._revive(victim, process.start)
+        return True
 
-    def _revive(self, start: Callable[[], None]) -> None:
+    def _end_party(self, party: Party, pid: int, victim: str) -> bool:
+        children = wallet_rpcs_of(pid)
+        if victim == wallets(party.role):
+            # Its agent finds that out, and starts them again.
+            for child in children:
+                _send(child, signal.SIGKILL)
+            return bool(children)
+        if victim == machine(party.role):
+            # Held first: else their guards would let them save themselves.
+            for child in children:
+                _send(child, signal.SIGSTOP)
+        party.kill()
+        if victim == machine(party.role):
+            for child in children:
+                _send(child, signal.SIGKILL)
+        self._revive(agent(party.role), party.start)
+        return True
+
+    def _revive(self, process: str, start: Callable[[], None]) -> None:
         def again() -> None:
-            for tries_left in reversed(range(START_TRIES)):
+            # An agent doesn't start without the node, which may be down as well.
+            deadline = time.monotonic() + REVIVAL_SECONDS
+            while True:
                 try:
                     start()
                 except TripartiteError as error:
-                    if not tries_left:
+                    if time.monotonic() > deadline:
                         self.failures.append(error)
+                        return
                 else:
                     return
 
-        thread = threading.Thread(target=again, name="reviving")
+        thread = threading.Thread(target=again, name=f"reviving {process}")
         self._reviving.append(thread)
+        self._last_revival[process] = thread
         thread.start()
 
     def _restart_all(self) -> None:
@@ -155,6 +198,19 @@ class Arena:
             thread.join()
 
 
+_Answer = TypeVar("_Answer")
+
+
+def patiently(ask: Callable[[], _Answer]) -> _Answer:
+    """Ask somebody's own wallet again when its node was killed since it asked that the last time."""
+    for _ in range(_TRIES - 1):
+        try:
+            return ask()
+        except Unavailable:
+            time.sleep(1.0)
+    return ask()
+
+
 def wallet_rpcs_of(pid: int) -> list[int]:
     """The wallet-rpc processes that an agent started."""
     found = []
@@ -162,6 +218,22 @@ def wallet_rpcs_of(pid: int) -> list[int]:
         with contextlib.suppress(FileNotFoundError):
             found += [int(child) for child in (task / "children").read_text().split()]
     return [child for child in found if _name(child).startswith("monero-wallet")]
+
+
+def _process(victim: str) -> str:
+    """The process that ``victim`` belongs to: the agent, for its wallets and its machine."""
+    if victim in (COORDINATOR, MONEROD):
+        return victim
+    return agent(Role(victim.partition(" ")[0]))
+
+
+def _lives(pid: int) -> bool:
+    """Whether it runs: what we killed was waited for, so nothing is left of it."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _name(pid: int) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from tests.faults.stopping import ASIDE, LOSE
+from tests.faults.ways import Way
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -41,13 +43,14 @@ class Point:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Kill:
-    """One process ended at one point."""
+    """One process ended at one point, in an escrow that goes this way."""
 
     point: Point
     victim: str
+    way: Way = Way.RELEASE
 
     def __str__(self) -> str:
-        return f"{self.victim} killed at {self.point}"
+        return f"{self.victim} killed at {self.point} ({self.way.value})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,17 @@ class Stopped:
     pid: int
 
 
-Strike = Callable[[Kill, Stopped], str]
-"""Ends the victim; the word for the process that stands at the point."""
+class Strikes(Protocol):
+    """Who kills."""
+
+    def await_victim(self, kill: Kill) -> None:
+        """Wait until a victim that is being started runs."""
+
+    def strike(self, kill: Kill, stopped: Stopped) -> str | None:
+        """End the victim; the word for the process that stands at the point.
+
+        None if nobody was killed: the victim is down, or it isn't what stands there any more.
+        """
 
 
 @dataclass
@@ -69,16 +81,18 @@ class Watch:
     kills: list[Kill]
     seen: dict[Point, None] = field(default_factory=dict)
     struck: list[Kill] = field(default_factory=list)
+    claimed: list[Kill] = field(default_factory=list)
+    """Kills that a process stands at the point of, and that aren't made yet."""
     escrow_id: str | None = None
 
 
 class Switchboard:
     """Listens on a Unix socket. Between ``watch`` and ``forget`` it knows one escrow."""
 
-    def __init__(self, path: Path, strike: Strike) -> None:
+    def __init__(self, path: Path, strikes: Strikes) -> None:
         """Nobody is listened to before ``open``."""
         self.path = path
-        self._strike = strike
+        self._strikes = strikes
         self._listener = socket.socket(socket.AF_UNIX)
         self._lock = threading.Lock()
         self._one_at_a_time = threading.RLock()
@@ -126,19 +140,36 @@ class Switchboard:
             words = json.loads(line.makefile().readline() or "{}")
             if not words:
                 return
-            point = Point(words["who"], words["point"])
-            kill = self._note(point, words["escrow"])
-            word = "go"
-            if kill is not None:
-                with self._one_at_a_time:
-                    word = self._strike(kill, Stopped(point, words["pid"]))
+            stopped = Stopped(Point(words["who"], words["point"]), words["pid"])
+            word = self._word_for(stopped, words["escrow"])
             try:
                 line.sendall(word.encode() + b"\n")
             except OSError:
                 # It was the one that was killed.
                 return
 
-    def _note(self, point: Point, escrow_id: str | None) -> Kill | None:
+    def _word_for(self, stopped: Stopped, escrow_id: str | None) -> str:
+        claim = self._claim(stopped.point, escrow_id)
+        if claim is None:
+            return "go"
+        watch, kill = claim
+        # Not with the lock: who is being started may itself stand at a point.
+        self._strikes.await_victim(kill)
+        with self._one_at_a_time:
+            word = None
+            if self._is_watching(watch):
+                word = self._strikes.strike(kill, stopped)
+            with self._lock:
+                watch.claimed.remove(kill)
+                if word is not None:
+                    watch.struck.append(kill)
+        return "go" if word is None else word
+
+    def _is_watching(self, watch: Watch) -> bool:
+        with self._lock:
+            return self._watch is watch
+
+    def _claim(self, point: Point, escrow_id: str | None) -> tuple[Watch, Kill] | None:
         with self._lock:
             watch = self._watch
             if watch is None or escrow_id in self._old:
@@ -150,10 +181,10 @@ class Switchboard:
                     return None
             watch.seen.setdefault(point)
             for kill in watch.kills:
-                if kill.point == point and kill not in watch.struck:
-                    watch.struck.append(kill)
-                    return kill
+                if kill.point == point and kill not in (*watch.struck, *watch.claimed):
+                    watch.claimed.append(kill)
+                    return watch, kill
             return None
 
 
-__all__ = ["LOSE", "Kill", "Point", "Stopped", "Strike", "Switchboard", "Watch"]
+__all__ = ["LOSE", "Kill", "Point", "Stopped", "Strikes", "Switchboard", "Watch"]

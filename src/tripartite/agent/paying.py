@@ -25,7 +25,7 @@ from tripartite.agent.wallet_book import Phase
 from tripartite.agent.wallets.records import PayoutOvertaken, SignedPayout, WalletRef
 from tripartite.domain.errors import Refused, Tampered, Unavailable
 from tripartite.domain.settlement import Recipient
-from tripartite.monero.errors import NothingUnlocked
+from tripartite.monero.errors import NothingUnlocked, SubmitRejected
 from tripartite.protocol.bodies import write_txset
 from tripartite.protocol.envelope import Kind
 from tripartite.protocol.record import (
@@ -110,8 +110,7 @@ def cosign_payout(desk: Desk, case: StoredCase, attempt: int) -> Outcome:
     ref = escrow_wallet(desk, case)
     saved = desk.book.payout(case.escrow_id, attempt)
     if saved is not None:
-        # Idempotent: the same set again gives the same transaction (MONERO.md, Signing 7).
-        desk.wallets.resubmit(ref, saved.txset)
+        _resubmit(desk, ref, saved)
         return _broadcast(desk, case, attempt, saved)
     if (doubt := _doubt(desk, case, attempt, _Step.SIGN)) is not None:
         return doubt
@@ -178,6 +177,19 @@ def payout_plan(desk: Desk, case: StoredCase) -> PayoutPlan:
         move=move,
         key_images=payout.key_images or None,
     )
+
+
+def _resubmit(desk: Desk, ref: WalletRef, saved: SignedPayout) -> None:
+    """Idempotent: the same set again gives the same transaction (MONERO.md, Signing 7).
+
+    All the same a node that was ended after it took it, and has just started again, may refuse it
+    once more: then it has it. Raises as ``Wallets.resubmit`` does.
+    """
+    try:
+        desk.wallets.resubmit(ref, saved.txset)
+    except (PayoutOvertaken, SubmitRejected):
+        if not desk.node.get_transactions([saved.txid], prune=True).found:
+            raise
 
 
 def _broadcast(desk: Desk, case: StoredCase, attempt: int, signed: SignedPayout) -> Outcome:

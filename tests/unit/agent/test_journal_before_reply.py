@@ -11,8 +11,8 @@ from tests.unit.protocol.trade import ESCROW_ID
 from tripartite.agent.decisions import Decision
 from tripartite.agent.ports import Boundary, Forwarded
 from tripartite.agent.verification import PayoutStrangerPaid
-from tripartite.agent.wallets.records import WalletInDoubt
-from tripartite.domain.errors import Refused
+from tripartite.agent.wallets.records import PayoutOvertaken, WalletInDoubt
+from tripartite.domain.errors import Refused, TripartiteError
 from tripartite.domain.key_exchange import Round
 from tripartite.domain.lifecycle import State
 from tripartite.domain.parties import Role
@@ -20,6 +20,7 @@ from tripartite.monero.errors import (
     DaemonUnreachable,
     KeyExchangeBadMessage,
     KeyExchangeFinished,
+    SubmitRejected,
     WalletAlreadyMultisig,
 )
 from tripartite.protocol.bodies import read_reason
@@ -292,6 +293,27 @@ def test_a_signed_payout_is_submitted_again_and_never_signed_twice(market: Marke
 
     assert market.vendor.wallets.calls.count("cosign") == 1
     assert "resubmit" in market.vendor.wallets.calls
+    assert market.record.payout is not None
+    assert market.record.payout.txid == TXID
+
+
+@pytest.mark.parametrize("no", [PayoutOvertaken("Spent."), SubmitRejected("Ask the node.")])
+def test_a_payout_that_the_node_took_before_it_was_ended_is_no_rival(
+    market: Market, no: TripartiteError
+) -> None:
+    """A node that has just started again refuses it once more; the money is spent by itself."""
+    market.fund()
+    market.vendor.at = dies_at(Boundary.SIGNED)
+    market.buyer.decide(Decision.RELEASE)
+    with pytest.raises(PowerCut):
+        market.settle()
+
+    market.vendor.restart()
+    market.vendor.wallets.trouble["resubmit"] = [no]
+    market.vendor.node.confirmations = 0
+    market.settle()
+
+    assert market.vendor.alarms == []
     assert market.record.payout is not None
     assert market.record.payout.txid == TXID
 

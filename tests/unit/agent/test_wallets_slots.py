@@ -29,10 +29,11 @@ from tripartite.monero.errors import (
     KeyExchangeBadMessage,
     NoWalletOpen,
     RpcTimedOut,
+    RpcUnreachable,
     WalletCannotOpen,
 )
 from tripartite.monero.signing import ExchangeStep, SigningWallet
-from tripartite.monero.wallet_results import WalletVersion
+from tripartite.monero.wallet_results import MultisigStatus, WalletVersion
 
 A, B = (WalletRef(name, Secret("x")) for name in ("a", "b"))
 FIRST = ("MultisigxV2R1" + "1" * 176, "MultisigxV2R1" + "2" * 176)
@@ -48,6 +49,7 @@ class FakeWallet(SigningWallet):
         self.open: str | None = None
         self.calls: list[str] = []
         self.lose: str | None = None
+        self.ended_before: str | None = None
         self.refuse: str | None = None
 
     def _called(self, name: str) -> None:
@@ -55,6 +57,8 @@ class FakeWallet(SigningWallet):
         if self.lose == name:
             self.lose = None
             raise RpcTimedOut("lost", method=name)
+        if self.ended_before == name:
+            raise RpcUnreachable("ended", method=name)
 
     def get_version(self) -> WalletVersion:
         return WalletVersion(1, 25, release=True)
@@ -94,6 +98,14 @@ class FakeWallet(SigningWallet):
         if self.refuse == "make_multisig":
             raise KeyExchangeBadMessage("no")
         return ExchangeStep(LATER[0], STRANGER)
+
+    def exchange_multisig_keys(self, messages: object, password: Secret) -> ExchangeStep:
+        self._called("exchange_multisig_keys")
+        return ExchangeStep(LATER[0], STRANGER)
+
+    def is_multisig(self) -> MultisigStatus:
+        self._called("is_multisig")
+        return MultisigStatus(multisig=True, ready=True, threshold=2, total=3)
 
 
 class FakeBackend:
@@ -211,6 +223,34 @@ def test_a_lost_answer_to_make_puts_the_wallet_in_doubt(slot: Slot, backend: Fak
         key_exchange.make(slot, A, FIRST)
     assert slot.wallet is None
     assert slot.notebook.read("a").changing
+
+
+def test_a_wallet_that_ended_after_its_keys_changed_is_in_doubt(
+    slot: Slot, backend: FakeBackend
+) -> None:
+    """It can't be reached any more, but it has heard: asked again, it would be in another round."""
+    slot.hold(A)
+    backend.wallet.ended_before = "store"
+    with pytest.raises(WalletInDoubt):
+        key_exchange.exchange(slot, A, LATER)
+    assert slot.notebook.read("a").changing
+
+    backend.wallet.ended_before = None
+    slot.hold(A)
+    backend.wallet.ended_before = "is_multisig"
+    with pytest.raises(WalletInDoubt):
+        key_exchange.finish(slot, A, LATER, Network.REGTEST)
+
+
+def test_a_wallet_that_ended_before_it_heard_may_be_asked_again(
+    slot: Slot, backend: FakeBackend
+) -> None:
+    slot.hold(A)
+    before = slot.notebook.read("a")
+    backend.wallet.ended_before = "exchange_multisig_keys"
+    with pytest.raises(RpcUnreachable):
+        key_exchange.exchange(slot, A, LATER)
+    assert slot.notebook.read("a") == before
 
 
 def test_a_refused_make_leaves_the_note_as_it_was(slot: Slot, backend: FakeBackend) -> None:

@@ -20,7 +20,7 @@ from tripartite.agent.wallets.records import (
 )
 from tripartite.agent.wallets.slots import Slot
 from tripartite.domain.addresses import parse_address
-from tripartite.domain.errors import TripartiteError
+from tripartite.domain.errors import TripartiteError, Unavailable
 from tripartite.domain.key_exchange import THRESHOLD
 from tripartite.domain.parties import Network
 from tripartite.domain.secrets import Secret
@@ -57,6 +57,8 @@ def make(slot: Slot, ref: WalletRef, infos: tuple[str, str]) -> str:
     with _changing(slot, ref):
         secrets = [Secret(info) for info in infos]
         step = slot.rpc.make_multisig(secrets, ref.password, threshold=THRESHOLD)
+    with _changed(slot, ref):
+        slot.note_change()
     return step.message
 
 
@@ -66,7 +68,9 @@ def exchange(slot: Slot, ref: WalletRef, infos: tuple[str, str]) -> str:
     slot.begin_ceremony()
     with _changing(slot, ref):
         step = slot.rpc.exchange_multisig_keys(infos, ref.password)
+    with _changed(slot, ref):
         slot.rpc.store()
+        slot.note_change()
     return step.message
 
 
@@ -75,6 +79,7 @@ def finish(slot: Slot, ref: WalletRef, infos: tuple[str, str], network: Network)
     check_messages(infos, first_round=False)
     with _changing(slot, ref):
         slot.rpc.exchange_multisig_keys(infos, ref.password)
+    with _changed(slot, ref):
         status = slot.rpc.is_multisig()
         if not status.ready or (status.threshold, status.total) != (THRESHOLD, _PARTIES):
             raise NotTwoOfThree(
@@ -85,6 +90,7 @@ def finish(slot: Slot, ref: WalletRef, infos: tuple[str, str], network: Network)
         # Only now final: before, get_address gives placeholders.
         address = slot.rpc.get_address()
         parse_address(address, network)
+        slot.note_change()
         slot.fix_address(ref.name, address)
     slot.end_ceremony()
     return address
@@ -105,14 +111,28 @@ def _changing(slot: Slot, ref: WalletRef) -> Iterator[None]:
     before = slot.expect_change(ref.name)
     try:
         yield
-        slot.note_change()
     except (RpcOutcomeUnknown, RpcAnswerUnreadable) as error:
-        slot.distrust()
-        raise WalletInDoubt(
-            "Start the next attempt with fresh wallets; this one may be set aside.",
-            wallet=ref.name,
-        ) from error
+        raise _in_doubt(slot, ref) from error
     except TripartiteError:
         # A refusal leaves the wallet as it was.
         slot.notebook.write(ref.name, before)
         raise
+
+
+@contextmanager
+def _changed(slot: Slot, ref: WalletRef) -> Iterator[None]:
+    """What follows such a call: if that fails, the wallet has heard all the same.
+
+    Asked for the round again, it would say that the others' words belong to another one.
+    """
+    try:
+        yield
+    except Unavailable as error:
+        raise _in_doubt(slot, ref) from error
+
+
+def _in_doubt(slot: Slot, ref: WalletRef) -> WalletInDoubt:
+    slot.distrust()
+    return WalletInDoubt(
+        "Start the next attempt with fresh wallets; this one may be set aside.", wallet=ref.name
+    )
