@@ -98,6 +98,18 @@ def test_whose_agent_the_operator_runs_decides_on_these_pages(records: dict[str,
     assert {one.command for one in shown} == {""}
 
 
+def test_a_move_to_another_arbiter_is_no_click(records: dict[str, Record]) -> None:
+    """Both sign it on agents at home: the page of who has none doesn't offer it, and doesn't fail."""
+    offer = Offer("d" * 64, None, Successor("e" * 32, "c" * 64, "4"))
+    record = replace(records["funded"], offers={BUYER: offer})
+    assert "move" in [one.path.rpartition("/")[2] for one in moves(record, VENDOR)]
+
+    shown = [one.path.rpartition("/")[2] for one in attached_moves(record, VENDOR)]
+
+    assert not {"move", "agree"} & set(shown)
+    assert on_the_table(record, VENDOR) == {}
+
+
 def test_every_command_shown_is_one_that_can_be_typed(records: dict[str, Record]) -> None:
     agent = get_command(app)
     assert isinstance(agent, TyperGroup)
