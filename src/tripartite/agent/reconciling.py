@@ -28,6 +28,7 @@ from tripartite.agent.looking import Looks
 from tripartite.agent.offline.taking import BY_FILES
 from tripartite.agent.paying import build_payout, cosign_payout, export_info
 from tripartite.agent.speaking import Refusal, Say, Speaker
+from tripartite.agent.stalling import STALLED_SECONDS, Stalls
 from tripartite.agent.telling import (
     escrows_by_files,
     escrows_spent,
@@ -53,7 +54,6 @@ from tripartite.protocol.next_step import (
 
 _GAP_SECONDS: Final = 0.3
 """How long a message that others were faster with may take to arrive by itself."""
-_STALLED_SECONDS: Final = 60.0
 _FAILURES_UNTIL_DOCTOR: Final = 3
 _MOST_STEPS: Final = 64
 """In one go; a set-up takes four. More means that something turns in circles."""
@@ -76,15 +76,6 @@ _SOON: Final = 2.0
 """Seconds until a look that a person waits for is tried again."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Stall:
-    """A step that was refused. It waits for news instead of being tried again and again."""
-
-    position: int
-    step: Doing | None
-    until: float
-
-
 class Reconciler:
     """The loop over one escrow at a time."""
 
@@ -104,7 +95,7 @@ class Reconciler:
         self._monotonic = monotonic
         self._log = structlog.get_logger()
         self._failures: dict[str, int] = {}
-        self._stalls: dict[str, _Stall] = {}
+        self._stalls = Stalls(monotonic)
         self._looks = Looks(desk.pace, monotonic)
         self._spent: set[str] = set()
         self._gaps: dict[str, float] = {}
@@ -131,7 +122,7 @@ class Reconciler:
     def try_again(self, escrow_id: str) -> None:
         """Forget what failed before and how long to wait for it."""
         self._looks.forget(escrow_id)
-        self._stalls.pop(escrow_id, None)
+        self._stalls.forget(escrow_id)
         self._failures.pop(escrow_id, None)
 
     def reconcile(self, escrow_id: str) -> float | None:
@@ -258,11 +249,7 @@ class Reconciler:
 
     def _left(self, case: StoredCase, step: Doing) -> float:
         """Seconds that this step has to wait, after a refusal or since the last look."""
-        until = 0.0
-        stall = self._stalls.get(case.escrow_id)
-        if stall is not None and (stall.position, stall.step) == (case.position, step):
-            until = stall.until
-        return max(until - self._monotonic(), self._looks.left(case, step))
+        return max(self._stalls.left(case, step), self._looks.left(case, step))
 
     def _said(self, before: StoredCase, step: Doing, say: Say, began: float) -> None:
         """Say it, unless the others went on meanwhile (a restart, a cancellation)."""
@@ -317,7 +304,7 @@ class Reconciler:
                 self._resume(escrow_id, case)
                 desk.decisions.settle(intent.id)
             elif intent.decision is Decision.CARRY_OUT:
-                self._stalls.pop(escrow_id, None)
+                self._stalls.forget(escrow_id)
                 desk.decisions.settle(intent.id)
             elif intent.decision is Decision.PROPOSE:
                 refusal = self._propose(escrow_id, intent)
@@ -342,7 +329,7 @@ class Reconciler:
     def _resume(self, escrow_id: str, case: StoredCase | None) -> None:
         """A human has looked: fetch what was left out since, and judge it again."""
         desk = self._desk
-        self._stalls.pop(escrow_id, None)
+        self._stalls.forget(escrow_id)
         desk.cases.resume(escrow_id)
         after = case.position if case else 0
         desk.cases.caught_up(escrow_id, desk.coordinator.messages(escrow_id, after=after))
@@ -384,7 +371,7 @@ class Reconciler:
             escrow_id, None, Freeze("message_refused", f"The coordinator said {refusal.code}.")
         )
         if case is not None:
-            self._stall(case)
+            self._stalls.stall(case)
 
     def _stop(self, escrow_id: str, error: Refused | Tampered) -> float | None:
         """Seconds until this is looked at again; None after tampering, until a human has looked."""
@@ -393,22 +380,14 @@ class Reconciler:
         if isinstance(error, Tampered):
             self._desk.cases.freeze(escrow_id, error, position=None)
             return None
-        if case is None or self._stall(case):
+        if case is None or self._stalls.stall(case):
             self._desk.journal.alarm(escrow_id, None, Freeze(error.code, error.detail))
             if self._ask_doctor(escrow_id, error.code):
                 return 0.0
-        return _STALLED_SECONDS
+        return STALLED_SECONDS
 
     def _ask_doctor(self, escrow_id: str, code: str) -> bool:
         case = self._desk.cases.get(escrow_id)
         if self._doctor is None or case is None or case.frozen or case.record.payout is None:
             return False
         return consult(self._desk, self._speaker, self._doctor, case, code)
-
-    def _stall(self, case: StoredCase) -> bool:
-        """Let a refused step wait; whether it is a new one."""
-        step = next_step(case.record, case.role)
-        before = self._stalls.get(case.escrow_id)
-        until = self._monotonic() + _STALLED_SECONDS
-        self._stalls[case.escrow_id] = _Stall(case.position, step, until)
-        return before is None or (before.position, before.step) != (case.position, step)

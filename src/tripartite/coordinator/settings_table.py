@@ -135,7 +135,8 @@ SETTINGS: Final = (
         "AGENT_OFFLINE_SECONDS",
         "seconds",
         "180",
-        "Silence after which an agent counts as offline. Agents speak up once a minute.",
+        "Silence after which an agent counts as offline. Agents speak up once a minute. An arbiter who"
+        " is offline is given no new escrows (`arbiter_offline`).",
     ),
     Setting(
         "KEYRING_FILE",
