@@ -319,6 +319,11 @@ def test_whatever_is_sent_is_answered_and_what_is_refused_changes_nothing(
     every_form_is_answered()
 
 
+@pytest.mark.parametrize("address", ["/escrows/%00", "/escrows/%00/sealed", "/api/escrow/%00"])
+def test_no_address_has_a_zero_in_it(place: Place, address: str) -> None:
+    assert browser_of("buyer").get(address).status_code == 404
+
+
 def _post(client: Client, path: str, body: bytes, content_type: str) -> int:
     client.raise_request_exception = False
     return client.generic("POST", path, body, content_type=content_type).status_code

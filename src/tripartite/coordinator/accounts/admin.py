@@ -16,6 +16,8 @@ from tripartite.coordinator.accounts.models import Account, PairedIdentity
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # as allauth documents it
 # Secrets of second factors and keys of sessions are nobody's to look at.
 admin.site.unregister([Authenticator, UserSession, EmailAddress])
+# Nothing is done to many rows at once, and Django's way of choosing them fails over garbage.
+admin.site.disable_action("delete_selected")
 
 
 @admin.register(Account)

@@ -52,7 +52,8 @@ def answer_with_problems(
                 forms=is_page,
             )
             request.get_host()
-            response = get_response(request)
+            # No address has a zero in it, and PostgreSQL fails over text with one.
+            response = http_problem(404) if "\0" in request.path else get_response(request)
         except TripartiteError as error:
             return problem_of(error)
         except DisallowedHost:
