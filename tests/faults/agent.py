@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.faults.stopping import Stops
-from tripartite.agent import event_stream, reconciling, running
+from tripartite.agent import event_stream, reconciling, running, stalling
 from tripartite.agent.coordinator_client import CoordinatorClient, CoordinatorUnreachable
 from tripartite.agent.intake import Cases
 from tripartite.agent.journal import StoredCase
@@ -134,7 +134,11 @@ def _stop_at_boundaries(stops: Stops) -> None:
 
 def _wait_less() -> None:
     """The pauses after what failed, which grow up to a minute: here something always fails."""
-    for owner, name in ((event_stream, "_LONGEST_PAUSE"), (reconciling, "_STALLED_SECONDS")):
+    for owner, name in (
+        (event_stream, "_LONGEST_PAUSE"),
+        (stalling, "STALLED_SECONDS"),
+        (reconciling, "STALLED_SECONDS"),
+    ):
         assert hasattr(owner, name)
         setattr(owner, name, _LONGEST_WAIT)
 
