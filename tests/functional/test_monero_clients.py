@@ -276,6 +276,24 @@ def test_a_wallet_without_its_node_says_so(tmp_path: Path) -> None:
             lonely.stop()
 
 
+def test_a_node_that_came_back_is_found_at_the_first_refresh(tmp_path: Path) -> None:
+    """The wallet's connection ended with the node, and it notices only when it uses it."""
+    with MonerodProcess.start(tmp_path / "node") as first:
+        patient = Wallets(tmp_path, first)
+        try:
+            wallet = patient.opened("patient")
+            wallet.refresh()
+            first.kill()
+            with (
+                MonerodProcess.start(tmp_path / "node", port=first.port) as second,
+                second.client() as chain,
+            ):
+                chain.generate_blocks(3, NOBODY)
+                assert wallet.refresh().blocks_fetched == 3
+        finally:
+            patient.stop()
+
+
 def test_a_node_is_not_taken_for_a_wallet(wallets: Wallets) -> None:
     with WalletRpc(wallets.node.url, None) as client, pytest.raises(RpcMethodMissing):
         client.get_address()

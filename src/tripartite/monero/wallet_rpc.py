@@ -10,6 +10,7 @@ from typing import ClassVar, Self
 from tripartite.domain.secrets import Secret
 from tripartite.monero.answers import Answer
 from tripartite.monero.connection import Login, Timeouts
+from tripartite.monero.errors import DaemonUnreachable
 from tripartite.monero.transport import Channel
 from tripartite.monero.wallet_results import (
     Balance,
@@ -111,9 +112,16 @@ class WalletRpc:
         return self._call("get_height").amount("height")
 
     def refresh(self, *, start_height: int | None = None) -> Refreshed:
-        """Scan new blocks and the pool. Raises DaemonUnreachable."""
-        params = {} if start_height is None else {"start_height": start_height}
-        answer = self._ask("refresh", dict(params), heavy=True)
+        """Scan new blocks and the pool. Raises DaemonUnreachable.
+
+        Asks twice: wallet-rpc notices only at the first call that its node let go of the
+        connection, answers -38, and connects at the second.
+        """
+        params: dict[str, object] = {} if start_height is None else {"start_height": start_height}
+        try:
+            answer = self._ask("refresh", params, heavy=True)
+        except DaemonUnreachable:
+            answer = self._ask("refresh", params, heavy=True)
         return Refreshed(answer.amount("blocks_fetched"), answer.flag("received_money"))
 
     def auto_refresh(self, *, enable: bool) -> None:
