@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,7 @@ from tripartite.validation.story import Story, read_event
 
 _FOLLOW_SECONDS: Final = 0.25
 _POLL_SECONDS: Final = 0.1
+_AGAIN: Final = "Start it again; nothing of it is left running."
 
 Say = Callable[[str], None]
 
@@ -107,7 +109,7 @@ class Floor:
 
         def told() -> bool:
             if self._over.is_set():
-                raise ValidationInterrupted("Start it again; nothing of it is left running.")
+                raise ValidationInterrupted(_AGAIN)
             return fact()
 
         until(told, seconds=patience or self._patience, what=what, poll_seconds=_POLL_SECONDS)
@@ -126,6 +128,14 @@ class Floor:
         """
         with self._gate, contextlib.suppress(FactNeverCame):
             self.until(lambda: self.wallets_ready() >= count, "wallets", patience=seconds)
+
+    def wait_for_moment(self, moment: float) -> None:
+        """Return at ``moment``, of ``time.monotonic``; at once if it is over.
+
+        Raises ValidationInterrupted.
+        """
+        if self._over.wait(max(moment - time.monotonic(), 0.0)):
+            raise ValidationInterrupted(_AGAIN)
 
     def side_by_side(
         self, work: Callable[[_Item], _Result], items: Iterable[_Item], *, at_once: int
