@@ -176,6 +176,8 @@ class Reconciler:
             return _MOVED
         if desk.cases.is_behind(escrow_id):
             return _GAP_SECONDS
+        # What was missing may have come by now; before that, the next step looks like the last.
+        case = desk.cases.get(escrow_id)
         frozen = case is not None and case.frozen is not None
         intent = desk.decisions.next_intent(escrow_id, frozen=frozen)
         if intent is not None:

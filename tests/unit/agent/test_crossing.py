@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.unit.agent.market import Market, Trader
 from tests.unit.protocol.trade import ESCROW_ID
+from tripartite.agent.journal import Outgoing
 from tripartite.agent.speaking import Say
 from tripartite.domain.key_exchange import Round
 from tripartite.domain.lifecycle import State
@@ -39,6 +42,34 @@ def test_an_attempt_that_another_threw_away_meanwhile_is_no_alarm(market: Market
     assert market.record.state is State.AWAITING_DEPOSIT
     assert market.record.attempt == 2
     assert [one.alarms for one in market.traders.values()] == [[], [], []]
+
+
+def test_words_that_arrive_while_their_absence_is_noticed_count_at_once(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others' words come by another way than the answer to one's own, and later."""
+    vendor, journal, pending = market.vendor, market.vendor.opened.journal, [True]
+    unanswered = journal.unanswered
+
+    def on_post(text: str) -> None:
+        if pending and read_envelope(text).kind is Kind.KEY_EXCHANGE:
+            pending.clear()
+            market.arbiter.hear()
+            market.arbiter.work()
+
+    def hear_meanwhile(escrow_id: str) -> Outgoing | None:
+        if vendor.desk.cases.is_behind(escrow_id):
+            vendor.hear()
+        return unanswered(escrow_id)
+
+    market.coordinator.on_post = on_post
+    monkeypatch.setattr(journal, "unanswered", hear_meanwhile)
+
+    market.agree()
+
+    assert market.record.state is State.AWAITING_DEPOSIT
+    assert not pending
+    assert vendor.wallets.calls.count("prepare") == 1
 
 
 def test_a_refusal_that_nothing_on_record_explains_is_an_alarm(market: Market) -> None:
