@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 import tests.unit.coordinator.conftest  # noqa: F401 — sets Django up for what is imported below
 from tests.budget import budget
 from tests.unit.protocol.trade import ADDRESSES, DEPOSIT_ADDRESS, Trade, terms
-from tripartite.agent import arguing, coordinator_client, event_stream, panels, proposing
+from tripartite.agent import arguing, coordinator_client, event_stream, panels
 from tripartite.agent.offline import bundles, kit
 from tripartite.agent.page import forms, typed
 from tripartite.coordinator import configuration, settings_table
@@ -44,6 +44,7 @@ from tripartite.coordinator.wallets import rpc_url, words
 from tripartite.domain import addresses, money
 from tripartite.domain.errors import TripartiteError
 from tripartite.domain.parties import Network, Role
+from tripartite.domain.percentages import parse_percent
 from tripartite.domain.secrets import Secret
 from tripartite.monero import errors, monerod, transport, versions, wallet_results, wallet_rpc
 from tripartite.monero.answers import Answer
@@ -552,7 +553,6 @@ READERS: Mapping[str, Sequence[Reader]] = {
     ],
     "agent/panels.py": [json_reader("a question to a panel", panels._read, PANEL,
                                     fell=[{**PANEL, "question": "\ud800"}])],
-    "agent/proposing.py": [text_reader("a percentage", proposing.read_percent, "1.25")],
     "coordinator/setting_values.py": [
         Reader("the settings", configuration.read_configuration, SETTINGS,
                fell=[{"TRIPARTITE_PUBLIC_ORIGIN": "http://["}, {"TRIPARTITE_PORT": "1" * 5_000},
@@ -602,6 +602,7 @@ READERS: Mapping[str, Sequence[Reader]] = {
         text_reader("an amount in XMR", money.parse_xmr, "1.25"),
         text_reader("an amount in piconero", money.parse_piconero, "1250000000000"),
     ],
+    "domain/percentages.py": [text_reader("a percentage", parse_percent, "1.25")],
     "monero/errors.py": [
         Reader("a daemon's error", lambda given: errors.error_of(*given),
                st.tuples(texts, numbers, texts)),

@@ -16,14 +16,14 @@ from tripartite.domain.errors import Refused
 from tripartite.domain.lifecycle import Event, open_moves
 from tripartite.domain.money import format_xmr
 from tripartite.domain.parties import Role
+from tripartite.domain.percentages import format_percent
 from tripartite.domain.settlement import (
-    ALL_BPS,
     FeeRule,
     NetworkFeeBearer,
     Split,
+    outcomes,
     refund,
     release,
-    ruling,
 )
 from tripartite.domain.terms import Details, Terms
 from tripartite.protocol.admission import admit, open_record
@@ -235,14 +235,8 @@ def check_expectations(
 
 def endings(terms: Terms) -> tuple[EndingRow, ...]:
     """Who gets what in each ending, if exactly the amount due is paid in."""
-    amount, due, fees = terms.amount, terms.amount_due, terms.fees
-    rows = [ending_row("released", release(amount, due, fees)), ending_row("refunded", refund(due))]
-    if fees.arbiter_bps:
-        rows += [
-            ending_row("ruled for the vendor", ruling(amount, due, fees, vendor_bps=ALL_BPS)),
-            ending_row("ruled for the buyer", ruling(amount, due, fees, vendor_bps=0)),
-        ]
-    return tuple(rows)
+    found = outcomes(terms.amount, terms.amount_due, terms.fees)
+    return tuple(ending_row(outcome.value, split) for outcome, split in found)
 
 
 def money(record: Record) -> tuple[int, str]:
@@ -279,10 +273,12 @@ def facts(terms: Terms, details: Mapping[Role, Details]) -> tuple[tuple[str, str
         ("amount", f"{format_xmr(terms.amount)} XMR"),
         *_paid_in(terms),
         ("confirmations", str(terms.required_confirmations)),
-        ("arbiter's fee", f"{percent(terms.fees.arbiter_bps)} of what is ruled on"),
+        ("arbiter's fee", f"{format_percent(terms.fees.arbiter_bps)} of what is ruled on"),
     ]
     if terms.fees.platform_bps:
-        rows.append(("platform's fee", f"{percent(terms.fees.platform_bps)} of the vendor's part"))
+        rows.append(
+            ("platform's fee", f"{format_percent(terms.fees.platform_bps)} of the vendor's part")
+        )
         rows.append(("platform's address", terms.platform_address or ""))
     rows += [
         (f"{role.value} is paid at", details[role].address.text) for role in Role if role in details
@@ -311,7 +307,7 @@ def _before(old: Record | None) -> tuple[tuple[str, str], ...]:
     terms = old.agreement.terms
     return (
         ("amount so far", f"{format_xmr(terms.amount)} XMR"),
-        ("arbiter's fee so far", f"{percent(terms.fees.arbiter_bps)} of what is ruled on"),
+        ("arbiter's fee so far", f"{format_percent(terms.fees.arbiter_bps)} of what is ruled on"),
     )
 
 
@@ -354,12 +350,6 @@ def _known(contact: Contact | None) -> str | None:
         return None
     compared = contact.verified is Verified.FINGERPRINT
     return "fingerprint compared" if compared else "seen before"
-
-
-def percent(bps: int) -> str:
-    """Basis points for people."""
-    whole, rest = divmod(bps, 100)
-    return f"{whole}.{rest:02} %" if rest else f"{whole} %"
 
 
 def printable(text: str) -> str:

@@ -16,13 +16,13 @@ from tripartite.agent.consent import (
     money,
     notes,
     payout_consent,
-    percent,
     printable,
     require_open,
 )
 from tripartite.domain.lifecycle import Event
 from tripartite.domain.money import format_xmr
 from tripartite.domain.parties import Role
+from tripartite.domain.percentages import format_percent
 from tripartite.domain.settlement import ALL_BPS, divide, ruling
 from tripartite.domain.terms import Details
 from tripartite.protocol.record import Offer, Record
@@ -102,7 +102,7 @@ def disputing(record: Record, role: Role, details: Mapping[Role, Details], text:
         endings=(),
         notes=(
             "The reason is sealed: the other two can read it, the coordinator can't.",
-            f"A ruling costs {percent(fee)} of what is ruled on, for the arbiter.",
+            f"A ruling costs {format_percent(fee)} of what is ruled on, for the arbiter.",
             "You can still settle with the other side, and save that.",
         ),
     )
@@ -167,7 +167,7 @@ def _ruling(
     record: Record, details: Mapping[Role, Details], vendor_bps: int, *, question: str
 ) -> Consent:
     terms = record.agreement.terms
-    share = f"{percent(vendor_bps)} to the vendor, {percent(ALL_BPS - vendor_bps)} to the buyer"
+    share = f"{format_percent(vendor_bps)} to the vendor, {format_percent(ALL_BPS - vendor_bps)} to the buyer"
     shown = payout_consent(
         record,
         details,

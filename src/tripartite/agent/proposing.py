@@ -18,12 +18,11 @@ from tripartite.domain.deposits import ConfirmationTiers
 from tripartite.domain.errors import Refused
 from tripartite.domain.money import Piconero, parse_xmr
 from tripartite.domain.parties import Role
-from tripartite.domain.settlement import FeeRule, FeeRuleInvalid, NetworkFeeBearer
+from tripartite.domain.percentages import parse_percent
+from tripartite.domain.settlement import FeeRule, NetworkFeeBearer
 from tripartite.domain.terms import Deadlines, Details, Terms
 from tripartite.protocol.agreement import SALT_BYTES, Agreement
 from tripartite.protocol.identity import PublicIdentity
-
-_BPS_DECIMALS = 2
 
 
 class Directory(Protocol):
@@ -139,7 +138,7 @@ def read_draft(
         others=others,
         amount=parse_xmr(amount),
         allowance=0 if fee_allowance is None else parse_xmr(fee_allowance),
-        fees=FeeRule(bearer, read_percent(arbiter_fee), read_percent(platform_fee)),
+        fees=FeeRule(bearer, parse_percent(arbiter_fee), parse_percent(platform_fee)),
         subject=subject,
         platform_address=platform_address,
         confirmations=_tiers(confirmations),
@@ -256,12 +255,3 @@ def _tiers(texts: Sequence[str]) -> ConfirmationTiers:
             raise ProposalMalformed("Give confirmations as AMOUNT:NUMBER, such as 50:20.")
         tiers.append((parse_xmr(amount), int(number[:9])))
     return ConfirmationTiers(tuple(sorted(tiers)))
-
-
-def read_percent(text: str) -> int:
-    """Per cent with at most two decimals, as basis points. Raises ``FeeRuleInvalid``."""
-    whole, _, decimals = text.strip().removesuffix("%").strip().partition(".")
-    digits = whole + decimals.ljust(_BPS_DECIMALS, "0")
-    if not digits.isascii() or not digits.isdigit() or len(decimals) > _BPS_DECIMALS:
-        raise FeeRuleInvalid("Give it in per cent, such as 1.5.")
-    return int(digits[:9])

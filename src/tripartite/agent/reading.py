@@ -6,12 +6,13 @@ from typing import Final
 
 from tripartite.agent.arguing import keep_exhibits, read_case_file
 from tripartite.agent.authority import asks_person
-from tripartite.agent.consent import percent, printable
+from tripartite.agent.consent import printable
 from tripartite.agent.deciding import find
 from tripartite.agent.home import OpenHome
 from tripartite.agent.journal import StoredCase
 from tripartite.domain.deadlines import Durations
 from tripartite.domain.money import format_xmr
+from tripartite.domain.percentages import format_percent
 from tripartite.protocol.next_step import waiting_on
 
 _DAY: Final = 86_400
@@ -87,7 +88,7 @@ def _payout(case: StoredCase) -> Shown | None:
         "for": payout.event.value,
         "vendor_share": None if share is None else format_xmr(share),
         "moves_to": payout.successor and payout.successor.escrow_id,
-        "vendor_percent": None if bps is None else percent(bps),
+        "vendor_percent": None if bps is None else format_percent(bps),
         "signed_by": [role.value for role in payout.signers],
         "asks_you": asks_person(case.record, case.role),
         "txid": payout.txid,

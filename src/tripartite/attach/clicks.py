@@ -17,6 +17,7 @@ from tripartite.coordinator.wallets.words import Click, Content, read_file
 from tripartite.coordinator.work.queue import Lease, fenced
 from tripartite.domain.errors import Refused, Tampered
 from tripartite.domain.parties import Role
+from tripartite.domain.percentages import parse_percent
 from tripartite.domain.settlement import FeeRule, NetworkFeeBearer
 
 _CLICK = "click/"
@@ -144,7 +145,7 @@ def _propose(
         allowance=0,
         fees=FeeRule(
             NetworkFeeBearer(content.get("network_fee", NetworkFeeBearer.PAYEE)),
-            proposing.read_percent(content["arbiter_fee_percent"]),
+            parse_percent(content["arbiter_fee_percent"]),
             0,
         ),
         subject=content["subject"],

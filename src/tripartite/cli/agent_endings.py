@@ -295,6 +295,6 @@ def _share(xmr: str) -> int:
 
 
 def _bps(percent: str) -> int:
-    from tripartite.agent.proposing import read_percent  # noqa: PLC0415 — see the module's docstring
+    from tripartite.domain.percentages import parse_percent  # noqa: PLC0415 — see the module's docstring
 
-    return read_percent(percent)
+    return parse_percent(percent)

@@ -54,9 +54,10 @@ def replace_arbiter(
     with exit_codes():
         from tripartite.agent import proposing, replacing  # noqa: PLC0415 — see the module's docstring
         from tripartite.domain.money import parse_xmr  # noqa: PLC0415 — as above
+        from tripartite.domain.percentages import parse_percent  # noqa: PLC0415 — as above
 
         chosen = None if amount is None else parse_xmr(amount)
-        bps = proposing.read_percent(arbiter_fee)
+        bps = parse_percent(arbiter_fee)
         opened = open_party(home, passphrase_file, key_file)
         with proposing.directory_of(opened) as directory:
             proposal = replacing.prepare(

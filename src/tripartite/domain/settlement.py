@@ -117,6 +117,15 @@ class NetworkFeeBearer(StrEnum):
     """Buyer and vendor, in proportion to what each receives."""
 
 
+class Outcome(StrEnum):
+    """The endings that terms can be judged by before there is any."""
+
+    RELEASED = "released"
+    REFUNDED = "refunded"
+    RULED_FOR_VENDOR = "ruled for the vendor"
+    RULED_FOR_BUYER = "ruled for the buyer"
+
+
 @dataclass(frozen=True, slots=True)
 class FeeRule:
     """The fees that the terms agree on.
@@ -235,6 +244,20 @@ def ruling(amount: int, balance: int, rule: FeeRule, *, vendor_bps: int) -> Spli
     arbiter = shared_out * rule.arbiter_bps // ALL_BPS
     vendor_part = (shared_out - arbiter) * vendor_bps // ALL_BPS
     return _split(balance, rule, vendor_part=vendor_part, arbiter=arbiter)
+
+
+def outcomes(amount: int, balance: int, rule: FeeRule) -> tuple[tuple[Outcome, Split], ...]:
+    """Who gets what in each ending; rulings only where they cost something. Raises as those do."""
+    found = [
+        (Outcome.RELEASED, release(amount, balance, rule)),
+        (Outcome.REFUNDED, refund(balance)),
+    ]
+    if rule.arbiter_bps:
+        found += [
+            (Outcome.RULED_FOR_VENDOR, ruling(amount, balance, rule, vendor_bps=ALL_BPS)),
+            (Outcome.RULED_FOR_BUYER, ruling(amount, balance, rule, vendor_bps=0)),
+        ]
+    return tuple(found)
 
 
 def net_of_fee(split: Split, fee: int, bearer: NetworkFeeBearer) -> Split:

@@ -15,6 +15,7 @@ from tripartite.domain.errors import TripartiteError
 from tripartite.domain.lifecycle import CLOSED, State
 from tripartite.domain.money import format_xmr
 from tripartite.domain.parties import Role
+from tripartite.domain.percentages import format_percent
 from tripartite.domain.settlement import NetworkFeeBearer, Recipient
 from tripartite.validation.figures import Course
 from tripartite.validation.floor import Floor
@@ -104,7 +105,7 @@ class Trade:
     def rule(self) -> None:
         """The arbiter decides; who is asked for a signature agrees."""
         order, arbiter = self.order, self.seats[Role.ARBITER]
-        percent = f"{order.vendor_bps // 100}.{order.vendor_bps % 100:02d}"
+        percent = format_percent(order.vendor_bps)
         winner = {Ending.RULING_FOR_BUYER: Role.BUYER, Ending.RULING_FOR_VENDOR: Role.VENDOR}.get(
             order.ending
         )
@@ -160,10 +161,15 @@ class Trade:
     def _terms(self) -> list[str]:
         """The words of the proposal that say who bears what."""
         fees, ground = self.order.fees, self.floor.ground
-        words = ["--network-fee", fees.bearer.value, "--arbiter-fee", _percent(fees.arbiter_bps)]
+        words = [
+            "--network-fee",
+            fees.bearer.value,
+            "--arbiter-fee",
+            format_percent(fees.arbiter_bps),
+        ]
         if fees.platform_bps:
             words += [
-                "--platform-fee", _percent(fees.platform_bps),
+                "--platform-fee", format_percent(fees.platform_bps),
                 "--platform-address", ground.address(Recipient.PLATFORM),
             ]  # fmt: skip
         if fees.bearer is NetworkFeeBearer.PAYER:
@@ -226,7 +232,3 @@ def watched(trade: Trade, *steps: Callable[[], None]) -> Course:
     except subprocess.TimeoutExpired as error:
         return trade.course(f"A command took longer than {error.timeout:.0f} s.")
     return trade.course()
-
-
-def _percent(bps: int) -> str:
-    return f"{bps // 100}.{bps % 100:02d}"

@@ -9,6 +9,7 @@ from tripartite.agent.page.forms import Form
 from tripartite.domain.errors import Refused
 from tripartite.domain.money import parse_xmr
 from tripartite.domain.parties import Network, Role
+from tripartite.domain.percentages import parse_percent
 from tripartite.domain.settlement import ALL_BPS
 from tripartite.domain.terms import Deadlines, Terms
 
@@ -53,7 +54,7 @@ def endings_in(form: Form, network: Network) -> tuple[consent.EndingRow, ...]:
 def arbiter_in(form: Form) -> tuple[str, int, int | None]:
     """A new arbiter's account, its fee in basis points, and the amount if one was named."""
     amount = form.text("amount").strip()
-    fee = proposing.read_percent(form.text("arbiter_fee").strip() or "0")
+    fee = parse_percent(form.text("arbiter_fee").strip() or "0")
     return form.text("arbiter").strip(), fee, parse_xmr(amount) if amount else None
 
 
@@ -65,7 +66,7 @@ def share_in(text: str) -> int:
 def bps_in(form: Form) -> int:
     """The vendor's part of a ruling, in basis points. Raises ``FeeRuleInvalid``."""
     winner = {"buyer": 0, "vendor": ALL_BPS}.get(form.text("winner"))
-    return proposing.read_percent(form.text("vendor_percent")) if winner is None else winner
+    return parse_percent(form.text("vendor_percent")) if winner is None else winner
 
 
 def cosigner_in(form: Form) -> Role | None:

@@ -19,12 +19,15 @@ from tripartite.domain.deposits import agreed
 from tripartite.domain.errors import Refused
 from tripartite.domain.money import format_xmr
 from tripartite.domain.parties import Role
+from tripartite.domain.percentages import format_percent
 from tripartite.domain.settlement import (
     ALL_BPS,
     FeeRule,
     NetworkFeeBearer,
+    Outcome,
     Split,
     divide,
+    outcomes,
     refund,
     release,
     ruling,
@@ -42,6 +45,14 @@ _BEARERS: Final[Mapping[NetworkFeeBearer, Text]] = {
         "Vendor and buyer share the network's fee by what each receives. "
         "It is not in the amounts above."
     ),
+}
+
+
+_OUTCOMES: Final[Mapping[Outcome, Text]] = {
+    Outcome.RELEASED: gettext_lazy("released"),
+    Outcome.REFUNDED: gettext_lazy("refunded"),
+    Outcome.RULED_FOR_VENDOR: gettext_lazy("ruled for the vendor"),
+    Outcome.RULED_FOR_BUYER: gettext_lazy("ruled for the buyer"),
 }
 
 
@@ -68,13 +79,9 @@ class Asked:
 
 def endings(amount: int, due: int, fees: FeeRule) -> tuple[Ending, ...]:
     """Each ending of an escrow, if exactly ``due`` is paid in."""
-    rows = [(_("released"), release(amount, due, fees)), (_("refunded"), refund(due))]
-    if fees.arbiter_bps:
-        rows += [
-            (_("ruled for the vendor"), ruling(amount, due, fees, vendor_bps=ALL_BPS)),
-            (_("ruled for the buyer"), ruling(amount, due, fees, vendor_bps=0)),
-        ]
-    return tuple(_ending(name, split) for name, split in rows)
+    return tuple(
+        _ending(_OUTCOMES[outcome], split) for outcome, split in outcomes(amount, due, fees)
+    )
 
 
 def title_of(record: Record, role: Role, click: Click) -> Text:
@@ -126,7 +133,7 @@ def ask(record: Record, role: Role, click: Click, content: Content) -> Asked:
                 (
                     _("Your agent seals the reason: the other two can read it."),
                     _("A ruling costs %s of what is ruled on, for the arbiter.")
-                    % percent(record.agreement.terms.fees.arbiter_bps),
+                    % format_percent(record.agreement.terms.fees.arbiter_bps),
                     _("You can still settle with the other side, and save that."),
                 ),
             )
@@ -147,11 +154,6 @@ def ask(record: Record, role: Role, click: Click, content: Content) -> Asked:
             assert_never(unknown)
 
 
-def percent(bps: int) -> str:
-    """Basis points for people."""
-    return f"{bps / 100:.2f}".rstrip("0").rstrip(".") + " %"
-
-
 def _accepting(record: Record, role: Role, content: Content) -> Asked:
     terms = record.agreement.terms
     paid = {"amount": format_xmr(terms.amount_due)}
@@ -168,7 +170,7 @@ def _accepting(record: Record, role: Role, content: Content) -> Asked:
             (_("amount"), f"{format_xmr(terms.amount)} XMR"),
             (_("buyer pays in"), f"{format_xmr(terms.amount_due)} XMR"),
             (_("confirmations"), str(terms.required_confirmations)),
-            (_("arbiter's fee of a ruling"), percent(terms.fees.arbiter_bps)),
+            (_("arbiter's fee of a ruling"), format_percent(terms.fees.arbiter_bps)),
             (_("where you are paid"), content["payout_address"].strip()),
         ),
         (pays, *_notes(record)),
@@ -194,7 +196,7 @@ def _ruled(record: Record, question: str, bps: int) -> Asked:
         _("ruled"),
         lambda paid: ruling(terms.amount, paid, terms.fees, vendor_bps=bps),
     )
-    parts = {"vendor": percent(bps), "buyer": percent(ALL_BPS - bps)}
+    parts = {"vendor": format_percent(bps), "buyer": format_percent(ALL_BPS - bps)}
     share = _("%(vendor)s to the vendor, %(buyer)s to the buyer") % parts
     first = _("The arbiter's fee is taken off first; the rest is divided.")
     return Asked(
