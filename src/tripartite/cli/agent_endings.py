@@ -8,22 +8,21 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
 from tripartite.cli.agent_home import EscrowId, HomeOption, KeyFile, PassphraseFile, Yes, hand_over
 from tripartite.cli.agent_home import open_party as open_
-from tripartite.cli.agent_output import ask, print_case, print_consent
+from tripartite.cli.agent_output import print_case, show_and_ask
 from tripartite.cli.exits import exit_codes
+from tripartite.domain.money import parse_xmr
 from tripartite.domain.parties import Role
-
-if TYPE_CHECKING:
-    from tripartite.agent.deciding import Choice
+from tripartite.domain.percentages import parse_percent
+from tripartite.domain.settlement import ALL_BPS
 
 app = typer.Typer()
 
-_BPS: Final = 100
 _EVIDENCE = Annotated[
     list[Path] | None,
     typer.Option("--evidence", help="A file to show with it, at most 8 MiB. Repeatable."),
@@ -76,10 +75,10 @@ def settle(
     with exit_codes():
         from tripartite.agent import resolving  # noqa: PLC0415 — see the module's docstring
 
-        share = _share(vendor_share)
+        share = parse_xmr(vendor_share, zero_allowed=True)
         opened = open_(home, passphrase_file, key_file)
         choice = resolving.offer(opened, escrow, share)
-        _show_and_ask(choice, yes=yes)
+        show_and_ask(choice, yes=yes)
         resolving.store(opened, choice)
         hand_over(opened)
 
@@ -109,13 +108,13 @@ def agree(
     with exit_codes():
         from tripartite.agent import resolving  # noqa: PLC0415 — see the module's docstring
 
-        share = None if vendor_share is None else _share(vendor_share)
-        bps = None if vendor_percent is None else _bps(vendor_percent)
+        share = None if vendor_share is None else parse_xmr(vendor_share, zero_allowed=True)
+        bps = None if vendor_percent is None else parse_percent(vendor_percent)
         opened = open_(home, passphrase_file, key_file)
         choice = resolving.agree(opened, escrow, ruling=ruling)
         if yes or share is not None or bps is not None:
             resolving.expect(choice, vendor_share=share, vendor_bps=bps)
-        _show_and_ask(choice, yes=yes)
+        show_and_ask(choice, yes=yes)
         resolving.store(opened, choice)
         hand_over(opened)
 
@@ -141,7 +140,7 @@ def dispute(
         parts = resolving.read_files(evidence or [])
         opened = open_(home, passphrase_file, key_file)
         choice = resolving.dispute(opened, escrow, reason)
-        _show_and_ask(choice, yes=yes)
+        show_and_ask(choice, yes=yes)
         resolving.store(opened, choice, parts)
         hand_over(opened)
 
@@ -169,7 +168,7 @@ def state(
         words = text if file is None else file.read_text(encoding="utf-8", errors="replace")
         opened = open_(home, passphrase_file, key_file)
         choice = resolving.state(opened, escrow, words or "")
-        _show_and_ask(choice, yes=yes)
+        show_and_ask(choice, yes=yes)
         resolving.store(opened, choice)
         hand_over(opened)
 
@@ -193,7 +192,7 @@ def evidence(
 
         opened = open_(home, passphrase_file, key_file)
         choice, parts = resolving.evidence(opened, escrow, files)
-        _show_and_ask(choice, yes=yes)
+        show_and_ask(choice, yes=yes)
         resolving.store(opened, choice, parts)
         hand_over(opened)
 
@@ -221,16 +220,19 @@ def rule(
     """
     with exit_codes():
         from tripartite.agent import resolving  # noqa: PLC0415 — see the module's docstring
-        from tripartite.domain.settlement import ALL_BPS  # noqa: PLC0415 — as above
 
         if (winner is None) == (vendor_percent is None) or winner not in (None, *_TRADERS):
             raise typer.BadParameter("Give either --for buyer, --for vendor or --vendor-percent.")
         if cosigner not in (None, *_TRADERS):
             raise typer.BadParameter("--cosigner is buyer or vendor.")
-        bps = {"buyer": 0, "vendor": ALL_BPS}[winner] if winner else _bps(vendor_percent or "")
+        bps = (
+            {"buyer": 0, "vendor": ALL_BPS}[winner]
+            if winner
+            else parse_percent(vendor_percent or "")
+        )
         opened = open_(home, passphrase_file, key_file)
         choice = resolving.rule(opened, escrow, bps, Role(cosigner) if cosigner else None)
-        _show_and_ask(choice, yes=yes)
+        show_and_ask(choice, yes=yes)
         resolving.store(opened, choice)
         hand_over(opened)
 
@@ -275,26 +277,6 @@ def _decide(
 
         opened = open_(*place)
         choice = deciding.choose(opened, escrow, Decision(name))
-        _show_and_ask(choice, yes=yes)
+        show_and_ask(choice, yes=yes)
         deciding.decide(opened, choice, frozenset())
         hand_over(opened)
-
-
-def _show_and_ask(choice: Choice, *, yes: bool) -> None:
-    # Who they are was settled when the terms were accepted.
-    print_consent(choice.consent, choice.rows, frozenset())
-    if not yes:
-        ask(choice.consent, ())
-
-
-def _share(xmr: str) -> int:
-    """Piconero; a vendor may get nothing in a split, so 0 is allowed here."""
-    from tripartite.domain.money import parse_xmr  # noqa: PLC0415 — see the module's docstring
-
-    return 0 if xmr == "0" else parse_xmr(xmr)
-
-
-def _bps(percent: str) -> int:
-    from tripartite.domain.percentages import parse_percent  # noqa: PLC0415 — see the module's docstring
-
-    return parse_percent(percent)

@@ -19,8 +19,10 @@ from tripartite.cli.agent_home import (
     hand_over,
     open_party,
 )
-from tripartite.cli.agent_output import ask, meet, print_consent
+from tripartite.cli.agent_output import meet, show_and_ask
 from tripartite.cli.exits import exit_codes
+from tripartite.domain.money import parse_xmr
+from tripartite.domain.percentages import parse_percent
 
 app = typer.Typer()
 
@@ -53,8 +55,6 @@ def replace_arbiter(
     """
     with exit_codes():
         from tripartite.agent import proposing, replacing  # noqa: PLC0415 — see the module's docstring
-        from tripartite.domain.money import parse_xmr  # noqa: PLC0415 — as above
-        from tripartite.domain.percentages import parse_percent  # noqa: PLC0415 — as above
 
         chosen = None if amount is None else parse_xmr(amount)
         bps = parse_percent(arbiter_fee)
@@ -95,9 +95,6 @@ def move(
 
         opened = open_party(home, passphrase_file, key_file)
         choice = resolving.move(opened, escrow)
-        # Who they are was settled when the new terms were accepted.
-        print_consent(choice.consent, choice.rows, frozenset())
-        if not yes:
-            ask(choice.consent, ())
+        show_and_ask(choice, yes=yes)
         resolving.store(opened, choice)
         hand_over(opened)

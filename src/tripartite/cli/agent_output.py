@@ -12,6 +12,7 @@ from tripartite.domain.parties import Role
 
 if TYPE_CHECKING:
     from tripartite.agent.consent import Consent, PartyRow
+    from tripartite.agent.deciding import Choice
 
 
 def print_consent(consent: Consent, parties: Sequence[PartyRow], compared: frozenset[Role]) -> None:
@@ -56,6 +57,13 @@ def meet(
     if not yes:
         ask(consent, [row for row in rows if row.known is None and row.role not in compared])
     return compared
+
+
+def show_and_ask(choice: Choice, *, yes: bool) -> None:
+    """As ``meet``, among people who met when the terms were accepted."""
+    print_consent(choice.consent, choice.rows, frozenset())
+    if not yes:
+        ask(choice.consent, ())
 
 
 def ask(consent: Consent, strangers: Sequence[PartyRow]) -> None:

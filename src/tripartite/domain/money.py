@@ -50,12 +50,12 @@ class AmountAboveSupply(Refused):
     code: ClassVar[str] = "amount_above_supply"
 
 
-def parse_xmr(text: str) -> Piconero:
+def parse_xmr(text: str, *, zero_allowed: bool = False) -> Piconero:
     """Piconero from what a person wrote in XMR, such as ``1.25``.
 
     Plain decimal only: no sign, exponent, spaces, separators, leading zeros, bare point or
-    digits of another script. Raises AmountMalformed, AmountTooPrecise, AmountNotPositive or
-    AmountAboveSupply; never rounds.
+    digits of another script. ``zero_allowed`` is for shares: a vendor may get nothing in a split.
+    Raises AmountMalformed, AmountTooPrecise, AmountNotPositive or AmountAboveSupply; never rounds.
     """
     match = _XMR.fullmatch(text)
     if match is None:
@@ -69,14 +69,16 @@ def parse_xmr(text: str) -> Piconero:
     # Checked before int(), whose cost grows with the square of the length.
     if len(whole) > _SUPPLY_DIGITS:
         raise _above_supply()
-    return _within_supply(int(whole + decimals.ljust(DECIMALS, "0")), lowest=1)
+    return _within_supply(
+        int(whole + decimals.ljust(DECIMALS, "0")), lowest=0 if zero_allowed else 1
+    )
 
 
 def parse_piconero(text: str, *, zero_allowed: bool = False) -> Piconero:
     """Piconero from the canonical decimal string that messages carry (no leading zeros).
 
-    ``zero_allowed`` is for shares: in a full refund the vendor's share is 0. Raises
-    AmountMalformed, AmountNotPositive or AmountAboveSupply.
+    ``zero_allowed`` as in ``parse_xmr``. Raises AmountMalformed, AmountNotPositive or
+    AmountAboveSupply.
     """
     if _WHOLE.fullmatch(text) is None:
         raise AmountMalformed("Give piconero as a decimal string without sign or leading zeros.")

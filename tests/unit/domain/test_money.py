@@ -102,6 +102,7 @@ def test_a_message_carries_piconero_in_one_form_only(text: str, refusal: type[Re
 
 def test_a_share_may_be_nothing_where_the_caller_says_so() -> None:
     assert parse_piconero("0", zero_allowed=True) == 0
+    assert parse_xmr("0", zero_allowed=True) == parse_xmr("0.000", zero_allowed=True) == 0
 
 
 @pytest.mark.parametrize(

@@ -59,8 +59,8 @@ def arbiter_in(form: Form) -> tuple[str, int, int | None]:
 
 
 def share_in(text: str) -> int:
-    """Piconero; a vendor may get nothing in a split."""
-    return 0 if text.strip() == "0" else parse_xmr(text.strip())
+    """The vendor's part of a split, in piconero."""
+    return parse_xmr(text.strip(), zero_allowed=True)
 
 
 def bps_in(form: Form) -> int:
