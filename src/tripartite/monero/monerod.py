@@ -7,13 +7,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Final
 
 from tripartite.domain.parties import Network
 from tripartite.monero.answers import Answer
-from tripartite.monero.connection import Login, Timeouts
 from tripartite.monero.errors import DaemonBusy, DaemonNotOk, RpcAnswerUnreadable
-from tripartite.monero.transport import Channel
+from tripartite.monero.transport import Client
 
 # What a node calls the networks in get_info.
 _LOOKS: Final = 200
@@ -164,7 +163,7 @@ class FeeEstimate:
     quantization_mask: int
 
 
-class Monerod:
+class Monerod(Client):
     """One node: one connection, one call at a time.
 
     Every call raises the errors of ``transport.Channel.call``, and DaemonBusy or DaemonNotOk.
@@ -178,28 +177,6 @@ class Monerod:
             "is_key_image_spent", "pop_blocks", "send_raw_transaction",
         }
     )  # fmt: skip
-    """What can be asked of a node."""
-
-    def __init__(
-        self,
-        url: str,
-        login: Login | None = None,
-        *,
-        proxy: str | None = None,
-        timeouts: Timeouts | None = None,
-    ) -> None:
-        """``url`` is ``http://host:port``, ``proxy`` is ``socks5h://host:port``."""
-        self._channel = Channel(url, login, methods=self.METHODS, proxy=proxy, timeouts=timeouts)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        self._channel.close()
 
     def get_info(self) -> NodeInfo:
         """Height, network, version and whether the node is in step with the others."""

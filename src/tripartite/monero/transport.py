@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import Final
+from typing import ClassVar, Final, Self
 from urllib.parse import urlsplit
 
 import httpx2
@@ -146,6 +146,34 @@ class Channel:
                 f"{name} was not answered. Look at the wallet's state before asking again.",
                 method=name,
             ) from None
+
+
+class Client:
+    """What talks to one daemon through one channel: ``with Client(…) as client: …``."""
+
+    METHODS: ClassVar[frozenset[str]]
+    """What can be asked of the daemon."""
+
+    def __init__(
+        self,
+        url: str,
+        login: Login | None = None,
+        *,
+        proxy: str | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        """``url`` is ``http://host:port``, ``proxy`` is ``socks5h://host:port``."""
+        self._channel = Channel(url, login, methods=self.METHODS, proxy=proxy, timeouts=timeouts)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection; the daemon stays as it is."""
+        self._channel.close()
 
 
 def _patience(read: float, timeouts: Timeouts) -> dict[str, float | None]:

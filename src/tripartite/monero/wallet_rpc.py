@@ -5,13 +5,12 @@ Those are in ``monero.signing``, so that an import rule can keep them away from 
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from tripartite.domain.secrets import Secret
 from tripartite.monero.answers import Answer
-from tripartite.monero.connection import Login, Timeouts
 from tripartite.monero.errors import DaemonUnreachable
-from tripartite.monero.transport import Channel
+from tripartite.monero.transport import Client
 from tripartite.monero.wallet_results import (
     Balance,
     CheckedAddress,
@@ -25,7 +24,7 @@ from tripartite.monero.wallet_results import (
 )
 
 
-class WalletRpc:
+class WalletRpc(Client):
     """One wallet-rpc process: one connection, one open wallet, one call at a time.
 
     Every call raises the errors of ``transport.Channel.call``; those named here are the ones to
@@ -41,27 +40,6 @@ class WalletRpc:
         }
     )  # fmt: skip
     """What an object of this class can ask for; nothing here makes keys or signs."""
-
-    def __init__(
-        self,
-        url: str,
-        login: Login | None,
-        *,
-        proxy: str | None = None,
-        timeouts: Timeouts | None = None,
-    ) -> None:
-        """``url`` is ``http://host:port``, ``proxy`` is ``socks5h://host:port``."""
-        self._channel = Channel(url, login, methods=self.METHODS, proxy=proxy, timeouts=timeouts)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the connection; the daemon and its wallet stay as they are."""
-        self._channel.close()
 
     # The process
 
