@@ -65,8 +65,9 @@ def accept(opened: OpenHome, escrow: str, address: str | None) -> Choice:
 
     A trader in a successor leaves it out: it is that of the old escrow, which is looked at, too.
 
-    Raises ``AddressMissing``, ``SuccessorDiffers``, ``NothingToMove``, ``EscrowUnknownHere``, ``NamesNotKnownYet``, ``NotOpenToYou``, ``ContactKeyChanged``, ``TermsUnsound``, the
-    errors of ``parse_address``, and what judging the record anew raises.
+    Raises ``AddressMissing``, ``SuccessorDiffers``, ``NothingToMove``, ``EscrowUnknownHere``,
+    ``NamesNotKnownYet``, ``NotOpenToYou``, ``ContactKeyChanged``, ``TermsUnsound``, the errors of
+    ``parse_address``, and what judging the record anew raises.
     """
     case, record = verified(opened, escrow)
     if not case.names:

@@ -167,7 +167,8 @@ def _ruling(
     record: Record, details: Mapping[Role, Details], vendor_bps: int, *, question: str
 ) -> Consent:
     terms = record.agreement.terms
-    share = f"{format_percent(vendor_bps)} to the vendor, {format_percent(ALL_BPS - vendor_bps)} to the buyer"
+    vendor, buyer = format_percent(vendor_bps), format_percent(ALL_BPS - vendor_bps)
+    share = f"{vendor} to the vendor, {buyer} to the buyer"
     shown = payout_consent(
         record,
         details,

@@ -77,9 +77,9 @@ class PayoutPlan:
 
     ``event`` is the decision that is carried out. A settlement names the ``vendor_share`` of the
     agreed ``amount`` in piconero, or the ``move`` that leaves nobody a share; a ruling names the
-    ``vendor_bps``. ``addresses`` holds the payout address of everybody who could be paid. ``key_images`` are those of the outputs that the builder
-    says it spends, None before it has spoken. Raises PayoutPlanUnsound and the errors of
-    ``parse_address``.
+    ``vendor_bps``. ``addresses`` holds the payout address of everybody who could be paid.
+    ``key_images`` are those of the outputs that the builder says it spends, None before it has
+    spoken. Raises PayoutPlanUnsound and the errors of ``parse_address``.
     """
 
     network: Network

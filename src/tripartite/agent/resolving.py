@@ -89,13 +89,11 @@ def move(opened: OpenHome, escrow: str) -> Choice:
     """
     look = _look(opened, escrow)
     succeeds = look.record.agreement.terms.succeeds
-    mine = look.record.offers.get(look.case.role)
-    theirs = [one for one in _offers(look) if one.successor is not None]
     # A successor that has its money may be succeeded in its turn.
     if succeeds is not None and not may_replace(look.record, look.case.role):
         look = _look(opened, succeeds.escrow_id)
-        theirs = [one for one in _offers(look) if one.successor is not None]
-        mine = look.record.offers.get(look.case.role)
+    theirs = [one for one in _offers(look) if one.successor is not None]
+    mine = look.record.offers.get(look.case.role)
     if not theirs and mine is not None and mine.successor is not None:
         raise MoveOffered("It is moved as soon as the other trader signs, too.")
     return _move(opened, look, *theirs)

@@ -100,8 +100,9 @@ def tell_of_files(desk: Desk, case: StoredCase) -> None:
     """Tell the coordinator of a payout made by files, once the own node has it in a block.
 
     Ten blocks end the escrow here, too. What doesn't go well is only noted: nothing may undo that it
-    goes by files. It is said on the coordinator's copy of the record, which goes on from another message than
-    this home's. So it stays out of this home's own record, and only its number is used up.
+    goes by files. It is said on the coordinator's copy of the record, which goes on from another
+    message than this home's. So it stays out of this home's own record, and only its number is used
+    up.
     Raises an ``Unavailable`` when it has to be tried again.
     """
     record, known = case.record, case.record.broadcasts

@@ -55,9 +55,9 @@ class Devnet:
     def start(cls, directory: Path, *, pace: Sequence[str] = USUAL_PACE) -> Devnet:
         """Start all of it in ``directory``, which has to be new or empty.
 
-        Returns when the payer has money and the agents are paired; ``pace`` is how these work. Whatever goes wrong, Ctrl-C
-        included, nothing is left running. Raises DirectoryInUse, DaemonDied, DaemonNotReady,
-        ProgramMissing, CommandFailed.
+        Returns when the payer has money and the agents are paired; ``pace`` is how these work.
+        Whatever goes wrong, Ctrl-C included, nothing is left running. Raises DirectoryInUse,
+        DaemonDied, DaemonNotReady, ProgramMissing, CommandFailed.
         """
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(directory.iterdir()):

@@ -49,9 +49,10 @@ class Channel:
         proxy: str | None = None,
         timeouts: Timeouts | None = None,
     ) -> None:
-        """Nothing is sent yet. Only ``methods`` (and paths) can be called. ``proxy`` is ``socks5h://[user:password@]host:port``.
+        """Nothing is sent yet. Only ``methods`` (and paths) can be called.
 
-        Through a proxy, connecting is given 60 s by default: Tor may have to find a way first.
+        ``proxy`` is ``socks5h://[user:password@]host:port``. Through a proxy, connecting is given 60 s by
+        default: Tor may have to find a way first.
         Raises RpcUrlInvalid or ProxyUnsuitable.
         """
         chosen = timeouts or (Timeouts() if proxy is None else Timeouts(connect=60.0))
