@@ -21,6 +21,7 @@ from tripartite.coordinator.accounts.tokens import Caller
 from tripartite.coordinator.escrows.errors import EscrowUnknown
 from tripartite.coordinator.ops.problems import status_of
 from tripartite.coordinator.pages.factor import must_prove, where_to_prove
+from tripartite.coordinator.pages.paying import PayoutAddress
 from tripartite.coordinator.pages.proposal import ProposalForm
 from tripartite.coordinator.pages.reader import account_of
 from tripartite.coordinator.storing import write_transaction
@@ -30,7 +31,6 @@ from tripartite.coordinator.wallets.errors import EscrowNotYours
 from tripartite.coordinator.wallets.models import PENDING, AttachedDecision, WalletMapping
 from tripartite.coordinator.wallets.registering import last_registration, require_attached, role_in
 from tripartite.coordinator.wallets.rpc_url import read_rpc_url
-from tripartite.domain.addresses import parse_address
 from tripartite.domain.errors import Refused, TripartiteError
 from tripartite.domain.parties import Role
 from tripartite.domain.secrets import Secret
@@ -65,20 +65,7 @@ class AttachedProposal(ProposalForm):
     subject = forms.CharField(
         max_length=2_000, label=gettext_lazy("What is traded"), widget=forms.Textarea
     )
-    payout_address = forms.CharField(
-        max_length=128,
-        label=gettext_lazy("A Monero address of yours, where you are paid"),
-        widget=forms.TextInput(attrs={"class": "mono", "autocomplete": "off"}),
-    )
-
-    def clean_payout_address(self) -> str:
-        """Judged by kind, network and keys, as the agent will."""
-        text = str(self.cleaned_data["payout_address"]).strip()
-        try:
-            parse_address(text, settings.COORDINATOR.network)
-        except Refused as error:
-            raise forms.ValidationError(_("That is no address on this network.")) from error
-        return text
+    payout_address = PayoutAddress()
 
     def content(self) -> dict[str, str]:
         """As a decision keeps it."""

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from django import forms
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core import signing
@@ -32,6 +31,7 @@ from tripartite.coordinator.escrows.storage import record_of
 from tripartite.coordinator.ops.problems import status_of
 from tripartite.coordinator.pages.asking import ask, title_of
 from tripartite.coordinator.pages.factor import must_prove, where_to_prove
+from tripartite.coordinator.pages.paying import PayoutAddress
 from tripartite.coordinator.pages.reader import account_of
 from tripartite.coordinator.storing import write_transaction
 from tripartite.coordinator.wallets import deciding
@@ -45,7 +45,6 @@ from tripartite.coordinator.wallets.words import (
     check_words,
     on_the_table,
 )
-from tripartite.domain.addresses import parse_address
 from tripartite.domain.errors import Refused, TripartiteError
 from tripartite.domain.money import parse_xmr
 from tripartite.domain.parties import Role
@@ -67,20 +66,7 @@ class Words(forms.Form):
 
 
 class _Address(Words):
-    payout_address = forms.CharField(
-        max_length=128,
-        label=gettext_lazy("A Monero address of yours, where you are paid"),
-        widget=forms.TextInput(attrs={"class": "mono", "autocomplete": "off"}),
-    )
-
-    def clean_payout_address(self) -> str:
-        """Judged by kind, network and keys, as the agent will."""
-        text = str(self.cleaned_data["payout_address"]).strip()
-        try:
-            parse_address(text, settings.COORDINATOR.network)
-        except Refused as error:
-            raise forms.ValidationError(_("That is no address on this network.")) from error
-        return text
+    payout_address = PayoutAddress()
 
     def content(self) -> Content:
         return {"payout_address": self.cleaned_data["payout_address"]}
