@@ -17,13 +17,12 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from tripartite.coordinator.accounts.gates import let_propose, let_register
-from tripartite.coordinator.accounts.tokens import Caller
 from tripartite.coordinator.escrows.errors import EscrowUnknown
 from tripartite.coordinator.ops.problems import status_of
 from tripartite.coordinator.pages.factor import must_prove, where_to_prove
 from tripartite.coordinator.pages.paying import PayoutAddress
 from tripartite.coordinator.pages.proposal import ProposalForm
-from tripartite.coordinator.pages.reader import account_of
+from tripartite.coordinator.pages.reader import account_of, caller_of
 from tripartite.coordinator.storing import write_transaction
 from tripartite.coordinator.wallets import deciding, registering
 from tripartite.coordinator.wallets.credentials import Credentials
@@ -91,7 +90,7 @@ def attach_identity(request: HttpRequest) -> HttpResponse:
     if must_prove(request, account_of(request)):
         return redirect(where_to_prove(account_of(request), "/account/agent"))
     try:
-        registering.attach_identity(_caller(request))
+        registering.attach_identity(caller_of(request))
     except TripartiteError as error:
         messages.error(request, f"{error.title()} {error.detail}")
     else:
@@ -103,7 +102,7 @@ def attach_identity(request: HttpRequest) -> HttpResponse:
 @login_required
 def wallet_rpc(request: HttpRequest, escrow_id: str) -> HttpResponse:
     """Register the wallet RPC for one's own side of an escrow, and see where that stands."""
-    account, caller = account_of(request), _caller(request)
+    account, caller = account_of(request), caller_of(request)
     try:
         role = role_in(caller, escrow_id)
     except (EscrowUnknown, EscrowNotYours) as error:
@@ -135,7 +134,7 @@ def wallet_rpc(request: HttpRequest, escrow_id: str) -> HttpResponse:
 def _asked(request: HttpRequest, escrow_id: str, role: Role, form: WalletForm) -> bool:
     """Whether the wish was taken; else the form says why not."""
     told = form.cleaned_data
-    caller = _caller(request)
+    caller = caller_of(request)
     try:
         let_register(request, caller)
         place = read_rpc_url(told["rpc_url"].strip())
@@ -167,7 +166,7 @@ def propose_here(request: HttpRequest) -> HttpResponse:
 
 
 def _proposed(request: HttpRequest) -> HttpResponse:
-    account, caller = account_of(request), _caller(request)
+    account, caller = account_of(request), caller_of(request)
     posted = request.method == "POST"
     form = AttachedProposal(request.POST if posted else None, initial=request.GET.dict())
     context: dict[str, object] = {"here": "propose", "form": form, "preview": None}
@@ -209,8 +208,3 @@ def _sure(request: HttpRequest, content: dict[str, str]) -> str | None:
         return None
     same = (account_id, read) == (account_of(request).pk, content)
     return str(escrow_id) if same else None
-
-
-def _caller(request: HttpRequest) -> Caller:
-    account = account_of(request)
-    return Caller(account.pk, account.name, is_admin=False, token_id=0)

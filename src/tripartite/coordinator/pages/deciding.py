@@ -25,14 +25,13 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from tripartite.coordinator.accounts.models import Account
-from tripartite.coordinator.accounts.tokens import Caller
 from tripartite.coordinator.escrows.models import Escrow, Participant
 from tripartite.coordinator.escrows.storage import record_of
 from tripartite.coordinator.ops.problems import status_of
 from tripartite.coordinator.pages.asking import ask, title_of
 from tripartite.coordinator.pages.factor import must_prove, where_to_prove
 from tripartite.coordinator.pages.paying import PayoutAddress
-from tripartite.coordinator.pages.reader import account_of
+from tripartite.coordinator.pages.reader import account_of, caller_of
 from tripartite.coordinator.storing import write_transaction
 from tripartite.coordinator.wallets import deciding
 from tripartite.coordinator.wallets.registering import require_attached
@@ -228,7 +227,7 @@ class _Page:
             return self._question(content, form=form)
         if must_prove(request, self._account):
             return self._question(content, form=form, status=403)
-        caller = Caller(self._account.pk, self._account.name, is_admin=False, token_id=0)
+        caller = caller_of(request)
         with write_transaction():
             deciding.decide(caller, self._record.escrow_id, click, content, decision_id=decision_id)
         messages.success(request, _("Your agent signs it now, and says it to the others."))
