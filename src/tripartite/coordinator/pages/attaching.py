@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from tripartite.coordinator.accounts.gates import let_propose, let_register
 from tripartite.coordinator.escrows.errors import EscrowUnknown
-from tripartite.coordinator.ops.problems import status_of
+from tripartite.coordinator.pages.errors import refused
 from tripartite.coordinator.pages.factor import must_prove, where_to_prove
 from tripartite.coordinator.pages.paying import PayoutAddress
 from tripartite.coordinator.pages.proposal import ProposalForm
@@ -115,8 +115,7 @@ def wallet_rpc(request: HttpRequest, escrow_id: str) -> HttpResponse:
         if request.method == "POST" and form.is_valid() and _asked(request, escrow_id, role, form):
             return redirect("wallet_rpc", escrow_id=escrow_id)
     except TripartiteError as error:
-        said = {"title": error.title(), "what_next": error.detail}
-        return render(request, "error.html", said, status=status_of(error))
+        return refused(request, error)
     last = last_registration(escrow_id, role)
     context = {
         "here": "escrows",
@@ -159,8 +158,7 @@ def propose_here(request: HttpRequest) -> HttpResponse:
             return redirect(where_to_prove(account, request.get_full_path()))
         response = _proposed(request)
     except TripartiteError as error:
-        said = {"title": error.title(), "what_next": error.detail}
-        response = render(request, "error.html", said, status=status_of(error))
+        response = refused(request, error)
     response["Cache-Control"] = "no-store"
     return response
 

@@ -27,8 +27,8 @@ from django.views.decorators.http import require_http_methods
 from tripartite.coordinator.accounts.models import Account
 from tripartite.coordinator.escrows.models import Escrow, Participant
 from tripartite.coordinator.escrows.storage import record_of
-from tripartite.coordinator.ops.problems import status_of
 from tripartite.coordinator.pages.asking import ask, title_of
+from tripartite.coordinator.pages.errors import refused
 from tripartite.coordinator.pages.factor import must_prove, where_to_prove
 from tripartite.coordinator.pages.paying import PayoutAddress
 from tripartite.coordinator.pages.reader import account_of, caller_of
@@ -181,8 +181,7 @@ def decide(request: HttpRequest, escrow_id: str, verb: str) -> HttpResponse:
     try:
         response = page.answer()
     except TripartiteError as error:
-        said = {"title": error.title(), "what_next": error.detail}
-        response = render(request, "error.html", said, status=status_of(error))
+        response = refused(request, error)
     response["Cache-Control"] = "no-store"
     return response
 

@@ -6,6 +6,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
+from tripartite.coordinator.ops.problems import status_of
+from tripartite.domain.errors import TripartiteError
+
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """400."""
@@ -44,6 +47,11 @@ def failed(request: HttpRequest) -> HttpResponse:
     return _page(
         request, 500, _("Something went wrong here"), _("Nothing of it was stored. Try again.")
     )
+
+
+def refused(request: HttpRequest, error: TripartiteError) -> HttpResponse:
+    """Whatever a use case said no with, under the status that the API gives it, too."""
+    return _page(request, status_of(error), error.title(), error.detail)
 
 
 def _page(request: HttpRequest, status: int, title: str, what_next: str) -> HttpResponse:

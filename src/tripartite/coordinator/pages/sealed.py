@@ -12,8 +12,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from tripartite.coordinator.escrows.errors import EscrowUnknown
-from tripartite.coordinator.ops.problems import status_of
 from tripartite.coordinator.pages import wording
+from tripartite.coordinator.pages.errors import refused
 from tripartite.coordinator.pages.reader import caller_of
 from tripartite.coordinator.storing import write_transaction
 from tripartite.coordinator.wallets.errors import EscrowNotYours
@@ -35,8 +35,7 @@ def sealed(request: HttpRequest, escrow_id: str) -> HttpResponse:
     except (EscrowUnknown, EscrowNotYours) as error:
         raise Http404 from error
     except TripartiteError as error:
-        said = {"title": error.title(), "what_next": error.detail}
-        return render(request, "error.html", said, status=status_of(error))
+        return refused(request, error)
     context = {
         "here": "escrows",
         "escrow_id": escrow_id,
