@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Final
 
 from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -23,6 +21,7 @@ from tripartite.coordinator.pages.factor import must_prove, where_to_prove
 from tripartite.coordinator.pages.paying import PayoutAddress
 from tripartite.coordinator.pages.proposal import ProposalForm
 from tripartite.coordinator.pages.reader import account_of, caller_of
+from tripartite.coordinator.pages.sure import new_sure, sure_of
 from tripartite.coordinator.storing import write_transaction
 from tripartite.coordinator.wallets import deciding, registering
 from tripartite.coordinator.wallets.credentials import Credentials
@@ -35,7 +34,6 @@ from tripartite.domain.parties import Role
 from tripartite.domain.secrets import Secret
 
 _SALT: Final = "attached-proposal"
-_SURE_SECONDS: Final = 3_600
 
 
 class WalletForm(forms.Form):
@@ -175,13 +173,13 @@ def _proposed(request: HttpRequest) -> HttpResponse:
     if preview is None:
         return render(request, "escrows/propose_here.html", context, status=422)
     content = form.content()
-    escrow_id = _sure(request, content)
+    asked = [account.pk, content]
+    escrow_id = sure_of(request, asked, salt=_SALT)
     proves = must_prove(request, account)
     if escrow_id is None or request.POST.get("read") != "yes" or proves:
-        sure = signing.dumps([account.pk, content, secrets.token_hex(16)], salt=_SALT)
         context |= {
             "preview": preview,
-            "sure": sure,
+            "sure": new_sure(asked, salt=_SALT),
             "must_prove": proves,
             "prove": where_to_prove(account, "/propose/here"),
         }
@@ -194,15 +192,3 @@ def _proposed(request: HttpRequest) -> HttpResponse:
             deciding.propose(caller, escrow_id, role, content, limits=limits)
     messages.success(request, _("Your agent signs it now, and says it to the others."))
     return redirect("escrows")
-
-
-def _sure(request: HttpRequest, content: dict[str, str]) -> str | None:
-    """The id of the escrow that was asked about; None if it wasn't, or with other words."""
-    try:
-        account_id, read, escrow_id = signing.loads(
-            request.POST.get("sure", ""), salt=_SALT, max_age=_SURE_SECONDS
-        )
-    except (signing.BadSignature, ValueError):
-        return None
-    same = (account_id, read) == (account_of(request).pk, content)
-    return str(escrow_id) if same else None

@@ -9,14 +9,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import secrets
 from collections.abc import Mapping
 from typing import Final
 
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core import signing
 from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -32,6 +30,7 @@ from tripartite.coordinator.pages.errors import refused
 from tripartite.coordinator.pages.factor import must_prove, where_to_prove
 from tripartite.coordinator.pages.paying import PayoutAddress
 from tripartite.coordinator.pages.reader import account_of, caller_of
+from tripartite.coordinator.pages.sure import new_sure, sure_of
 from tripartite.coordinator.storing import write_transaction
 from tripartite.coordinator.wallets import deciding
 from tripartite.coordinator.wallets.registering import require_attached
@@ -50,8 +49,6 @@ from tripartite.domain.parties import Role
 from tripartite.protocol.record import Record
 
 _SALT: Final = "attached-decision"
-_SURE_SECONDS: Final = 3_600
-"""How long a question may be thought about; after that it is asked anew."""
 
 _BPS: Final = 100
 
@@ -213,7 +210,7 @@ class _Page:
                 return self._question({}, form=form, status=422)
             return self._form(form)
         content = form.content()
-        decision_id = self._sure(content)
+        decision_id = sure_of(request, self._signed(content), salt=_SALT)
         if decision_id is None or request.POST.get("read") != "yes":
             check_open(self._record, self._role, click)
             try:
@@ -256,7 +253,7 @@ class _Page:
             **self._facts(),
             "form": form,
             "asked": ask(self._record, self._role, click, content),
-            "sure": self._make_sure(content),
+            "sure": new_sure(self._signed(content), salt=_SALT),
             # A file can't travel with a second form: it is chosen beside the question.
             "types_here": click is Click.EVIDENCE,
             "must_prove": must_prove(self._request, self._account),
@@ -281,20 +278,6 @@ class _Page:
         words = {} if self._click is Click.EVIDENCE else dict(content)
         digest = hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()
         return [self._account.pk, self._record.escrow_id, self._click.value, digest]
-
-    def _make_sure(self, content: Content) -> str:
-        return signing.dumps([*self._signed(content), secrets.token_hex(16)], salt=_SALT)
-
-    def _sure(self, content: Content) -> str | None:
-        """The fresh id under which this yes is stored; None if it wasn't asked, or something else."""
-        try:
-            told = signing.loads(
-                self._request.POST.get("sure", ""), salt=_SALT, max_age=_SURE_SECONDS
-            )
-        except signing.BadSignature:
-            return None
-        *signed, decision_id = told
-        return str(decision_id) if signed == self._signed(content) else None
 
 
 def _share_in(text: str) -> int:
