@@ -103,6 +103,8 @@ STATES: Mapping[str, Visit] = {
     "agent-attached": Visit("guest", "/account/agent"),
     "escrow-attached": Visit("guest", "/escrows/{attached.escrow_id}"),
     "invitation-attached": Visit("guest", "/invitation/{attached.escrow_id}"),
+    "decide-refused": Visit("guest", "/escrows/{attached.escrow_id}/decide/release"),
+    "decide-at-home": Visit("buyer", "/escrows/{paid.escrow_id}/decide/release"),
     "decide-question": Visit("guest", "/escrows/{attached.escrow_id}/decide/cancel"),
     "propose-wrong": Visit("buyer", "/propose?role=buyer&other=x&amount=-1"),
     "propose-right": Visit(

@@ -21,6 +21,7 @@ from tripartite.coordinator.pages.factor import must_prove, where_to_prove
 from tripartite.coordinator.pages.paying import PayoutAddress
 from tripartite.coordinator.pages.proposal import ProposalForm
 from tripartite.coordinator.pages.reader import account_of, caller_of
+from tripartite.coordinator.pages.refusals import in_reader_language, said
 from tripartite.coordinator.pages.sure import new_sure, sure_of
 from tripartite.coordinator.storing import write_transaction
 from tripartite.coordinator.wallets import deciding, registering
@@ -90,7 +91,7 @@ def attach_identity(request: HttpRequest) -> HttpResponse:
     try:
         registering.attach_identity(caller_of(request))
     except TripartiteError as error:
-        messages.error(request, f"{error.title()} {error.detail}")
+        messages.error(request, said(error))
     else:
         messages.success(request, _("Your agent is being made. Its fingerprint shows here soon."))
     return redirect("agent")
@@ -122,6 +123,7 @@ def wallet_rpc(request: HttpRequest, escrow_id: str) -> HttpResponse:
         "registered": WalletMapping.objects.filter(escrow_id=escrow_id, role=role.value).first(),
         "pending": last is not None and last.state == PENDING,
         "refused": last if last is not None and last.code else None,
+        "why_refused": "" if last is None else in_reader_language(last.detail),
     }
     response = render(request, "escrows/wallet_rpc.html", context)
     response["Cache-Control"] = "no-store"
@@ -138,10 +140,17 @@ def _asked(request: HttpRequest, escrow_id: str, role: Role, form: WalletForm) -
         credentials = Credentials(place, told["rpc_user"], Secret(told["rpc_password"]))
         asked = registering.ask_registration(caller, escrow_id, role, credentials, request_key="")
     except Refused as error:
-        form.add_error(None, f"{error.title()} {error.detail}")
+        form.add_error(None, said(error))
         return False
     if asked.warning is not None:
-        messages.warning(request, asked.warning)
+        messages.warning(
+            request,
+            _(
+                "The wallet RPC of another party of this escrow is registered here already. Two "
+                "signers are enough to move the money, so one operator must never reach two. This "
+                "network has no real money, so it is only a warning."
+            ),
+        )
     return True
 
 

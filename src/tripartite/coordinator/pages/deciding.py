@@ -30,6 +30,7 @@ from tripartite.coordinator.pages.errors import refused
 from tripartite.coordinator.pages.factor import must_prove, where_to_prove
 from tripartite.coordinator.pages.paying import PayoutAddress
 from tripartite.coordinator.pages.reader import account_of, caller_of
+from tripartite.coordinator.pages.refusals import said
 from tripartite.coordinator.pages.sure import new_sure, sure_of
 from tripartite.coordinator.storing import write_transaction
 from tripartite.coordinator.wallets import deciding
@@ -218,7 +219,7 @@ class _Page:
             except Refused as error:
                 if click in _ASKED_AT_ONCE:
                     raise
-                form.add_error(None, f"{error.title()} {error.detail}")
+                form.add_error(None, said(error))
                 return self._form(form)
             return self._question(content, form=form)
         if must_prove(request, self._account):

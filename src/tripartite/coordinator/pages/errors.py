@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from tripartite.coordinator.ops.problems import status_of
+from tripartite.coordinator.pages.refusals import detail_of, title_of
 from tripartite.domain.errors import TripartiteError
 
 
@@ -51,7 +52,7 @@ def failed(request: HttpRequest) -> HttpResponse:
 
 def refused(request: HttpRequest, error: TripartiteError) -> HttpResponse:
     """Whatever a use case said no with, under the status that the API gives it, too."""
-    return _page(request, status_of(error), error.title(), error.detail)
+    return _page(request, status_of(error), title_of(error), detail_of(error))
 
 
 def _page(request: HttpRequest, status: int, title: str, what_next: str) -> HttpResponse:
