@@ -37,6 +37,8 @@ from tripartite.agent.page.choices import TITLES
 from tripartite.agent.page.doors import new_link
 from tripartite.agent.page.reception import Reception
 from tripartite.agent.page.server import serving
+from tripartite.coordinator.storing import now
+from tripartite.coordinator.wallets.models import AttachedFreeze
 from tripartite.domain.errors import Tampered
 from tripartite.domain.parties import Role
 
@@ -188,6 +190,23 @@ def test_maintenance_is_announced_well(site: Site, windows: Browsers) -> None:
         page.locator("button[name=on]").click()
         look_everywhere(page, "page-operation-maintenance", language)
         page.locator("button[name=on]").click()
+
+
+def test_an_attached_agent_that_stopped_is_shown_well(site: Site, windows: Browsers) -> None:
+    escrow_id = site.place.attached.escrow_id
+    frozen = AttachedFreeze.objects.create(
+        escrow_id=escrow_id, role=Role.VENDOR.value, code="signature_invalid", since=now()
+    )
+    windows.sit_down(site.origin, visitor("guest", sure=True))
+    for name, path in (
+        ("escrow", f"/escrows/{escrow_id}"),
+        ("escrows", "/escrows"),
+        ("agent", "/account/agent"),
+    ):
+        for language, page in windows.pages.items():
+            page.goto(f"{site.origin}{path}")
+            look_everywhere(page, f"page-{name}-stopped", language)
+    frozen.delete()
 
 
 # The agent's page

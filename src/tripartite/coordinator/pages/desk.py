@@ -29,7 +29,8 @@ from tripartite.coordinator.pages import wording
 from tripartite.coordinator.pages.reader import account_of
 from tripartite.coordinator.pages.refusals import said
 from tripartite.coordinator.pages.room import room
-from tripartite.coordinator.pages.sight import alarm_of, turn_of
+from tripartite.coordinator.pages.sight import alarm_of
+from tripartite.coordinator.pages.turns import turn_of
 from tripartite.coordinator.recovery import actions, cases
 from tripartite.coordinator.recovery.actions import Kind
 from tripartite.coordinator.recovery.reading import LONGEST, SHORTEST
