@@ -16,8 +16,15 @@ from pathlib import Path
 from typing import Final
 
 PAGES: Final = "tripartite.coordinator.pages"
-ANSWERED: Final = ("tripartite.attach.registrar", "told")
-"""What an attach process answers to a registration is kept, and shown later."""
+OTHERS: Final = (
+    # What an attach process answers to a registration is kept, and shown later.
+    ("tripartite.attach.registrar", "told"),
+    # Called by django-allauth, whose pages are ours.
+    ("tripartite.coordinator.accounts.second_factors", "SecondFactorAdapter"),
+    ("tripartite.coordinator.accounts.second_factors", "seal_row"),
+    ("tripartite.coordinator.accounts.second_factors", "check_row"),
+)
+"""What a page shows without calling it."""
 
 _AT_START: Final = "a setting, judged before there is a page"
 _ON_RECORD: Final = "judged when it came in; a page reads what was taken"
@@ -75,7 +82,7 @@ def refusals(source: Path) -> list[Raised]:
     reading = Reading(source)
     pages = [(module, name) for module in reading.modules if module.startswith(PAGES)
              for name in reading.modules[module].defined]  # fmt: skip  # reads as one
-    found = [one for one in reading.raised_from([*pages, ANSWERED]) if one.error not in UNMET]
+    found = [one for one in reading.raised_from([*pages, *OTHERS]) if one.error not in UNMET]
     return sorted(found, key=lambda one: (one.error, ast.unparse(one.text)))
 
 
