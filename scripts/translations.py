@@ -116,7 +116,20 @@ def coordinator_says() -> set[Sentence]:
         for tree in _calls(source):
             texts = [ast.literal_eval(one) for one in tree]
             found.add(Sentence(*(text.replace("%%", "%") for text in texts)))
-    return found
+    return found | set(refused_on_pages())
+
+
+def refused_on_pages() -> Iterator[Sentence]:
+    """Titles and details of the errors that a page of the coordinator can show."""
+    if str(ROOT.parents[1]) not in sys.path:
+        sys.path.insert(0, str(ROOT.parents[1]))
+    from scripts.refusals import refusals  # noqa: PLC0415 — found only since the line above
+
+    for one in refusals(ROOT):
+        yield Sentence(one.title)
+        # What isn't written there is another error's detail, and collected where that is raised.
+        if not isinstance(one.text, ast.Attribute):
+            yield from (Sentence(text) for text in _either(one.text))
 
 
 def _calls(source: str) -> Iterator[list[str]]:
@@ -163,8 +176,12 @@ def raised_in(source: str, names: Container[str]) -> Iterator[str]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
             for text in node.args[:1]:
-                either = (text.body, text.orelse) if isinstance(text, ast.IfExp) else (text,)
-                yield from (_with_places(one) for one in either)
+                yield from _either(text)
+
+
+def _either(text: ast.expr) -> Iterator[str]:
+    either = (text.body, text.orelse) if isinstance(text, ast.IfExp) else (text,)
+    return (_with_places(one) for one in either)
 
 
 def _with_places(text: ast.expr) -> str:

@@ -528,6 +528,27 @@ def test_the_question_is_asked_in_german(hall: Market) -> None:
     assert "Ich habe das alles gelesen." in page
 
 
+def test_a_refusal_is_german_for_a_german_reader(hall: Market) -> None:
+    client = page_of(hall, Role.BUYER)
+    page = client.get(at(hall.proposed_deal(), "release"), headers={"Accept-Language": "de"})
+
+    assert page.status_code == 409
+    assert "Das ist im jetzigen Zustand der Treuhand nicht möglich" in page.text
+    assert "Die Treuhand ist in diesem Zustand: vorgeschlagen. " in page.text
+    assert "In dieser Rolle lässt sich das jetzt nicht entscheiden: Käufer." in page.text
+
+
+def test_a_form_says_in_german_what_it_does_not_take(hall: Market) -> None:
+    client = page_of(hall, Role.BUYER)
+    page = client.post(
+        f"/escrows/{hall.proposed_deal().escrow_id}/wallet-rpc",
+        {"rpc_url": "http://127.0.0.1:80"},
+        headers={"Accept-Language": "de"},
+    ).text
+
+    assert "Adresse eines Wallet-RPC, der angemeldet werden darf. Lassen Sie" in page
+
+
 @pytest.fixture
 def secret(hall: Market) -> str:
     """The buyer has an app for one-time codes."""

@@ -59,7 +59,9 @@ def test_a_coordinator_that_has_all_it_needs_is_ready(well: Market) -> None:
     status, body = ask("/readyz")
 
     assert (status, body["ready"]) == (200, True)
-    assert body["checks"] == dict.fromkeys(("database", "migrations", "work", "node"), "ok")
+    assert body["checks"] == dict.fromkeys(
+        ("database", "migrations", "work", "node", "keyring"), "ok"
+    )
 
 
 def test_it_says_what_it_misses_and_is_alive_all_the_same(well: Market) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,8 +21,9 @@ from django.test import Client, override_settings
 from tests.contract.test_page_access import browser
 from tests.contract.test_pages import PASSWORD, sign_in
 from tripartite.coordinator.accounts.models import Account
-from tripartite.coordinator.keyring import SealedRowMoved
-from tripartite.coordinator.rotating import list_keys, rotate
+from tripartite.coordinator.keyring import SealedRowMoved, _keyring_at
+from tripartite.coordinator.ops.health import checks
+from tripartite.coordinator.rotating import keyring_trouble, list_keys, rotate
 
 APP = Authenticator.Type.TOTP
 CODES = Authenticator.Type.RECOVERY_CODES
@@ -144,3 +145,48 @@ def test_second_factors_of_an_earlier_version_are_sealed_and_go_on(careful: Clie
     assert secret not in json.dumps(rows())
     assert sign_in_with(code_of(secret, 7))
     assert sign_in_with(codes[0])
+
+
+def without_file(ring: Path) -> None:
+    ring.unlink()
+
+
+def in_a_new_process(ring: Path) -> None:
+    """It makes a new file, as it would at the very beginning."""
+    ring.unlink()
+    _keyring_at.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("lose", "code"),
+    [
+        (without_file, "coordinator_keyring_unusable"),
+        (in_a_new_process, "sealed_under_unknown_key"),
+    ],
+)
+def test_a_sign_in_without_the_keyring_says_so_and_readyz_and_doctor_do(
+    careful: Client, ring: Path, lose: Callable[[Path], None], code: str
+) -> None:
+    secret, _codes = set_up_app(careful)
+    assert keyring_trouble(ring) == ""
+    lose(ring)
+    client = browser(None)
+    sign_in(client, "careful")
+
+    page = client.post("/second-factor/authenticate/", {"code": code_of(secret, 7)})
+
+    assert page.status_code == 503
+    assert code in page.text
+    assert page["Retry-After"] == "60"
+    assert client.get("/escrows").status_code == 302, "nobody got in by that"
+    assert [one.name for one in checks() if not one.passed and one.name == "keyring"]
+    assert keyring_trouble(ring)
+    assert keyring_trouble(ring, thoroughly=True)
+
+
+def test_where_nothing_is_sealed_no_keyring_is_missed_and_none_is_made(
+    database: str, ring: Path
+) -> None:
+    assert keyring_trouble(ring) == ""
+    assert keyring_trouble(ring, thoroughly=True) == ""
+    assert not ring.exists()

@@ -14,10 +14,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import pytest
-from django.test import Client
+from django.core.handlers.base import BaseHandler
+from django.test import Client, override_settings
 from django.urls import get_resolver
 from jinja2 import Environment
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Response
 
 from tests.contract.starting import start_in_process
 
@@ -37,6 +38,9 @@ from tripartite.agent.page.choices import TITLES
 from tripartite.agent.page.doors import new_link
 from tripartite.agent.page.reception import Reception
 from tripartite.agent.page.server import serving
+from tripartite.coordinator import urls
+from tripartite.coordinator.storing import now
+from tripartite.coordinator.wallets.models import AttachedFreeze
 from tripartite.domain.errors import Tampered
 from tripartite.domain.parties import Role
 
@@ -103,6 +107,8 @@ STATES: Mapping[str, Visit] = {
     "agent-attached": Visit("guest", "/account/agent"),
     "escrow-attached": Visit("guest", "/escrows/{attached.escrow_id}"),
     "invitation-attached": Visit("guest", "/invitation/{attached.escrow_id}"),
+    "decide-refused": Visit("guest", "/escrows/{attached.escrow_id}/decide/release"),
+    "decide-at-home": Visit("buyer", "/escrows/{paid.escrow_id}/decide/release"),
     "decide-question": Visit("guest", "/escrows/{attached.escrow_id}/decide/cancel"),
     "propose-wrong": Visit("buyer", "/propose?role=buyer&other=x&amount=-1"),
     "propose-right": Visit(
@@ -186,6 +192,84 @@ def test_maintenance_is_announced_well(site: Site, windows: Browsers) -> None:
         page.locator("button[name=on]").click()
         look_everywhere(page, "page-operation-maintenance", language)
         page.locator("button[name=on]").click()
+
+
+@dataclass(frozen=True)
+class No:
+    """A page that says no, and how one gets there."""
+
+    who: str | None
+    path: str
+    status: int
+    fields: Mapping[str, str] | None = None
+    """What is typed before a form is sent; without any, it is enough to go there."""
+    is_old: bool = False
+    """Whether the form was loaded with another session's token."""
+
+
+TYPED_PASSWORD: Final = dict.fromkeys(("oldpassword", "password1", "password2"), "x")
+NOES: Mapping[str, No] = {
+    "400": No("buyer", "/escrows?" + "&".join("x" * 1_001), 400),
+    "403": No("buyer", "/admin/login/", 403),
+    "403-csrf": No(None, "/login", 403, {"login": "x", "password": "x"}, is_old=True),
+    "429": No(None, "/login", 429, {"login": "x", "password": "x"}),
+    "429-signed-in": No("buyer", "/account/password", 429, TYPED_PASSWORD),
+    "500": No("buyer", "/account", 500),
+    "500-nobody": No(None, "/", 500),
+}
+
+
+@pytest.mark.parametrize("name", NOES)
+def test_a_page_that_says_no_is_well_made(
+    site: Site, windows: Browsers, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    no = NOES[name]
+    if no.status == 500:
+        # Whatever a view does fails; what shows the page of that is no view.
+        monkeypatch.setattr(BaseHandler, "check_response", lambda *_: 1 // 0)
+    windows.sit_down(site.origin, visitor(no.who, sure=no.who is not None))
+    with override_settings(ACCOUNT_RATE_LIMITS={"login": "0/m/ip", "change_password": "0/m/user"}):
+        for language, page in windows.pages.items():
+            answer = page.goto(f"{site.origin}{no.path}")
+            if no.fields is not None:
+                answer = _send(page, no.fields, is_old=no.is_old)
+            assert answer is not None
+            assert answer.status == no.status
+            look_everywhere(page, f"page-no-{name}", language)
+
+
+def _send(page: Page, fields: Mapping[str, str], *, is_old: bool) -> Response | None:
+    for name, value in fields.items():
+        page.locator(f"[name={name}]").fill(value)
+    if is_old:
+        page.evaluate("document.querySelector('main [name=csrfmiddlewaretoken]').value = 'old'")
+    with page.expect_navigation() as sent:
+        page.locator("main form button").first.click()
+    return sent.value
+
+
+def test_every_status_that_pages_say_no_with_is_looked_at() -> None:
+    ours = {name.removeprefix("handler") for name in vars(urls) if name.startswith("handler")}
+
+    # 404 is among the states of the pages.
+    assert ours | {"429"} <= {str(no.status) for no in NOES.values()} | {"404"}
+
+
+def test_an_attached_agent_that_stopped_is_shown_well(site: Site, windows: Browsers) -> None:
+    escrow_id = site.place.attached.escrow_id
+    frozen = AttachedFreeze.objects.create(
+        escrow_id=escrow_id, role=Role.VENDOR.value, code="signature_invalid", since=now()
+    )
+    windows.sit_down(site.origin, visitor("guest", sure=True))
+    for name, path in (
+        ("escrow", f"/escrows/{escrow_id}"),
+        ("escrows", "/escrows"),
+        ("agent", "/account/agent"),
+    ):
+        for language, page in windows.pages.items():
+            page.goto(f"{site.origin}{path}")
+            look_everywhere(page, f"page-{name}-stopped", language)
+    frozen.delete()
 
 
 # The agent's page

@@ -34,6 +34,7 @@ from tripartite.coordinator.accounts.models import Account
 from tripartite.coordinator.escrows.models import Participant
 from tripartite.coordinator.wallets import keys
 from tripartite.coordinator.wallets.credentials import credentials_of
+from tripartite.coordinator.wallets.freezing import tell_freeze
 from tripartite.coordinator.wallets.models import AttachedDecision, AttachedIdentity, WalletMapping
 from tripartite.coordinator.wallets.words import Click
 from tripartite.coordinator.work.queue import Lease, fenced
@@ -111,6 +112,8 @@ class _Look:
             pause = self._reconcile()
         answer_clicks(self._opened, self._escrow_id, self._role, self._lease)
         if (case := self._cases.get(self._escrow_id)) is not None:
+            code = None if case.frozen is None else case.frozen.code
+            tell_freeze(self._lease, self._escrow_id, self._role, code)
             open_for_reader(self._opened, case, self._lease)
         self._note_wallet()
         if self._cases.is_behind(self._escrow_id):

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from django.conf import settings
 
 from tripartite.coordinator.made_once import make_once, write_beside
-from tripartite.domain.errors import Refused, Tampered
+from tripartite.domain.errors import Tampered, Unavailable
 from tripartite.domain.secrets import Secret
 
 _VERSION: Final = b"\x01"
@@ -37,13 +37,13 @@ _ID_BYTES: Final = 8
 _NONCE_BYTES: Final = 12
 
 
-class KeyringUnusable(Refused):
+class KeyringUnusable(Unavailable):
     """The coordinator's keyring file can't be used."""
 
     code: ClassVar[str] = "coordinator_keyring_unusable"
 
 
-class SealedUnderUnknownKey(Refused):
+class SealedUnderUnknownKey(Unavailable):
     """A secret is sealed under a key that the keyring file lacks."""
 
     code: ClassVar[str] = "sealed_under_unknown_key"

@@ -8,6 +8,7 @@ old key in between is found by the next pass.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,9 @@ from django.db.models import Model
 from tripartite.coordinator.accounts import second_factors
 from tripartite.coordinator.keyring import (
     Keyring,
+    KeyringUnusable,
     Keys,
+    SealedRowMoved,
     Spot,
     key_id,
     prepare_keyring,
@@ -103,6 +106,32 @@ def rotate(path: Path) -> Rotation:
     gone = tuple(one for one in keys.keys if one not in {keys.current, before} and not uses[one])
     write_keys(path, keys.without(*gone))
     return Rotation(keys.current, sealed, gone)
+
+
+def keyring_trouble(path: Path, *, thoroughly: bool = False) -> str:
+    """Why this file doesn't open what is sealed; empty if it does, or nothing is sealed.
+
+    Looks at the first and last row of each table, or ``thoroughly`` at all; changes nothing, and
+    makes no file.
+    """
+    try:
+        uses = set(_uses() if thoroughly else _some_uses())
+        if not uses and not path.exists():
+            return ""
+        if uses <= read_keys(path).keys.keys():
+            return ""
+    except (KeyringUnusable, SealedRowMoved) as error:
+        return error.detail
+    return "It lacks a key that secrets are sealed under: restore it from the backup."
+
+
+def _some_uses() -> Iterator[str]:
+    yield from second_factors.keys_in_use(at_the_ends=True)
+    for model, column in SEALED:
+        rows = model._default_manager.values_list(column, flat=True)
+        for sealed in (rows.order_by("pk").first(), rows.order_by("pk").last()):
+            if sealed is not None and bytes(sealed):
+                yield key_id(bytes(sealed))
 
 
 def _pass(ring: Keyring, keys: Keys) -> int:

@@ -67,6 +67,7 @@ MIDDLEWARE = [
     "tripartite.coordinator.pages.middleware.Messages",
     "allauth.account.middleware.AccountMiddleware",
     "tripartite.coordinator.pages.middleware.second_factor_first",
+    "tripartite.coordinator.pages.middleware.Sealed",
 ]
 
 TEMPLATES = [

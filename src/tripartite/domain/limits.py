@@ -105,10 +105,13 @@ def require_room(limits: Limits, used: Used, amount: Piconero) -> None:
         )
     volume = volume_left(limits, used)
     if limits.total_volume is not None and volume is not None and amount > volume:
-        then = "Propose that or less, or ask" if volume else "Ask"
+        limit = format_xmr(limits.total_volume)
         raise VolumeLimitReached(
-            f"All escrows together may hold {format_xmr(limits.total_volume)} XMR, of which "
-            f"{format_xmr(volume)} XMR are left. {then} the operator for a higher limit.",
+            f"All escrows together may hold {limit} XMR, of which {format_xmr(volume)} XMR are "
+            "left. Propose that or less, or ask the operator for a higher limit."
+            if volume
+            else f"All escrows together may hold {limit} XMR, of which 0 XMR are left. Ask the "
+            "operator for a higher limit.",
             limit=str(limits.total_volume),
             left=str(volume),
         )

@@ -63,6 +63,7 @@ WELL = Facts(
     wallet_rpc=Version((0, 18, 5, 1)),
     entrance=CertificateFacts(60.0),
     officers=(OfficerFacts("root", is_admin=True, second_factor=True),),
+    keyring="",
     last_backup=NOW - timedelta(hours=5),
     audit=AuditFacts(7, "ab" * 32, None, 60.0),
     limits=BETA,
@@ -217,6 +218,7 @@ def test_what_is_well_gets_all_the_points_and_nothing_to_do() -> None:
             Check.SECOND_FACTORS,
             Verdict.BAD,
         ),
+        (replace(WELL, keyring="restore it."), Check.KEYRING, Verdict.BAD),
         (replace(WELL, last_backup=None), Check.BACKUP, Verdict.BAD),
         (replace(WELL, last_backup=NOW - timedelta(days=3)), Check.BACKUP, Verdict.BAD),
         (
@@ -281,6 +283,7 @@ def test_each_fact_has_its_verdict(facts: Facts, check: Check, expected: Verdict
         (replace(WELL, wallet_rpc=DARK), {Check.WALLET_RPC}),
         (replace(WELL, entrance=DARK), {Check.ENTRANCE}),
         (replace(WELL, officers=DARK), {Check.SECOND_FACTORS}),
+        (replace(WELL, keyring=DARK), {Check.KEYRING}),
         (replace(WELL, last_backup=DARK), {Check.BACKUP}),
         (replace(WELL, audit=DARK), {Check.EVENT_LOG}),
         (replace(WELL, limits=DARK), {Check.LIMITS}),

@@ -29,7 +29,6 @@ from tripartite.agent.page.typed import (
     endings_in,
     share_in,
 )
-from tripartite.agent.page.wording import Say
 from tripartite.agent.proposing import Proposal
 from tripartite.agent.status import status
 from tripartite.domain.errors import Refused
@@ -37,6 +36,7 @@ from tripartite.domain.lifecycle import CLOSED
 from tripartite.domain.limits import EscrowLimitReached, UnderMaintenance
 from tripartite.domain.parties import Role
 from tripartite.domain.terms import is_escrow_id
+from tripartite.domain.translating import Say
 from tripartite.protocol.next_step import must_accept
 
 _PLAIN: Final = ("release", "refund", "cancel", "resume", "agree", "carry_out", "move")

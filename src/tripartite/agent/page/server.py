@@ -25,8 +25,9 @@ from tripartite.agent.page.answers import HEADERS, Answer, page, redirect, stati
 from tripartite.agent.page.doors import Doors, Session
 from tripartite.agent.page.forms import MAX_BODY_BYTES, Form, read_form, read_query
 from tripartite.agent.page.reception import Reception, Request
-from tripartite.agent.page.wording import Say, speaking
+from tripartite.agent.page.wording import speaking
 from tripartite.domain.errors import Refused, Tampered, TripartiteError, Unavailable
+from tripartite.domain.translating import Say
 
 HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8710

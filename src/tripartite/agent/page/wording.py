@@ -1,26 +1,22 @@
 """The page's language: the reader's, as the browser asks for it.
 
 Templates call ``_`` on whole sentences. What the use cases say (``consent``, ``endings``, errors)
-comes as finished English with names and amounts in it; a sentence of the catalogue with
-``{places}`` in it fits such a text, and what stands in the places is put into the translation.
+comes as finished English with names and amounts in it: see ``tripartite.domain.translating``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
-from gettext import GNUTranslations
 from importlib.resources import files
 from typing import Final
 
 from tripartite.agent.page.phrases import PHRASES
 from tripartite.domain.lifecycle import State
-
-Say = Callable[[str], str]
+from tripartite.domain.translating import Say, read_catalogue, translator
 
 LANGUAGES: Final = ("en", "de")
-_PLACE: Final = re.compile(r"\\\{([a-z_]+)\\\}")
 _WORD: Final = re.compile(r"[a-z]+(?:[ _][a-z]+)*")
 _MEANINGS: Final = frozenset(state.meaning for state in State)
 
@@ -44,25 +40,8 @@ def _speaking(language: str) -> Say:
     if language == LANGUAGES[0]:
         return lambda text: PHRASES.get(text, text)
     exact = catalogue(language)
-    patterns = [
-        (re.compile(_PLACE.sub(r"(?P<\1>.+?)", re.escape(msgid)), re.DOTALL), msgstr)
-        for msgid, msgstr in exact.items()
-        if "{" in msgid
-    ]
-    return lambda text: _say(PHRASES.get(text, text), exact, patterns)
-
-
-def _say(
-    text: str, exact: Mapping[str, str], patterns: Sequence[tuple[re.Pattern[str], str]]
-) -> str:
-    if text in exact:
-        return exact[text]
-    for pattern, msgstr in patterns:
-        found = pattern.fullmatch(text)
-        if found is not None:
-            places = {name: _put(value, exact) for name, value in found.groupdict().items()}
-            return msgstr.format(**places)
-    return text
+    say = translator(exact, lambda value: _put(value, exact))
+    return lambda text: say(PHRASES.get(text, text))
 
 
 def _put(value: str, exact: Mapping[str, str]) -> str:
@@ -77,7 +56,4 @@ def catalogue(language: str) -> Mapping[str, str]:
     """Every translated sentence of a language."""
     path = files(__package__) / "locale" / language / "LC_MESSAGES" / "agent.mo"
     with path.open("rb") as file:
-        translations = GNUTranslations(file)
-    # The standard library offers no other way to list what a catalogue holds.
-    listed: Mapping[object, str] = vars(translations)["_catalog"]
-    return {key: text for key, text in listed.items() if isinstance(key, str) and key}
+        return read_catalogue(file)

@@ -154,6 +154,8 @@ class Facts:
     wallet_rpc: Version | Unknown | None
     entrance: CertificateFacts | Faulty | Unknown | None
     officers: tuple[OfficerFacts, ...] | Unknown
+    keyring: str | Unknown
+    """Why the keyring file doesn't open what is sealed; empty if it does."""
     last_backup: datetime | Unknown | None
     audit: AuditFacts | Unknown
     limits: Limits | Unknown
@@ -175,6 +177,7 @@ def unseen(settings: Faulty, *, files: tuple[FileFacts, ...], at: datetime) -> F
         wallet_rpc=dark,
         entrance=dark,
         officers=dark,
+        keyring=dark,
         last_backup=dark,
         audit=dark,
         limits=dark,

@@ -6,6 +6,7 @@ What can't be seen from here doesn't stop the rest from being looked at.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -38,6 +39,7 @@ from tripartite.coordinator.doctor.modes import look_at_files
 from tripartite.coordinator.events import audit
 from tripartite.coordinator.ops import health
 from tripartite.coordinator.ops.metrics.facts import audit_state, backup_age
+from tripartite.coordinator.rotating import keyring_trouble
 from tripartite.coordinator.storing import now
 from tripartite.coordinator.wallets.custody import CustodyGuard
 from tripartite.domain.errors import Refused, Unavailable
@@ -123,6 +125,7 @@ def look(
         wallet_rpc=neighbours.wallet_rpc_version(),
         entrance=neighbours.certificate(configuration.public_origin),
         officers=stored(_officers),
+        keyring=stored(lambda: _keyring(configuration.keyring_file)),
         last_backup=stored(lambda: sources.last_backup(configuration)),
         audit=stored(lambda: _audit(quick=quick, expect=expect)),
         limits=configuration.limits,
@@ -210,6 +213,18 @@ def _officers() -> tuple[OfficerFacts, ...]:
         OfficerFacts(row.name, row.is_staff, bool(get_adapter().is_mfa_enabled(row)))
         for row in rows.order_by("name")
     )
+
+
+def _keyring(path: Path) -> str | Unknown:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        pass  # nothing may need it yet
+    except OSError as error:
+        return Unknown(f"this user may not look at {path} ({type(error).__name__})")
+    if path.exists() and not os.access(path, os.R_OK):
+        return Unknown(f"this user may not read {path}")
+    return keyring_trouble(path, thoroughly=True)
 
 
 def _audit(*, quick: bool, expect: str | None) -> AuditFacts:

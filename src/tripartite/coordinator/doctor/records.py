@@ -90,6 +90,23 @@ def judge_working(working: bool | Unknown) -> Iterator[Finding]:
             )
 
 
+def judge_keyring(keyring: str | Unknown) -> Iterator[Finding]:
+    """Whether what is sealed in the database can be opened."""
+    match keyring:
+        case Unknown(why):
+            yield Finding(Check.KEYRING, UNKNOWN, f"The keyring file: {why}.", LOOK_AGAIN)
+        case "":
+            yield Finding(Check.KEYRING, GOOD, "The keyring file opens whatever is sealed.")
+        case trouble:
+            yield Finding(
+                Check.KEYRING,
+                BAD,
+                "Secrets in the database can't be opened: nobody signs in with an app or a "
+                "recovery code, and no registered wallet RPC is reached.",
+                trouble,
+            )
+
+
 def judge_officers(facts: Facts) -> Iterator[Finding]:
     """The second factors of those who could do harm."""
     officers = facts.officers

@@ -39,6 +39,8 @@ class Check(StrEnum):
     """The clock agrees with the database's and with the chain's."""
     SECOND_FACTORS = "second_factors"
     """Every admin and arbiter has a second factor, and there is an admin."""
+    KEYRING = "keyring"
+    """The keyring file opens whatever is sealed in the database."""
     BACKUP = "backup"
     """The last backup is less than two days old."""
     EVENT_LOG = "event_log"
@@ -64,6 +66,7 @@ WEIGHTS: Mapping[Check, int] = {
     Check.WALLET_RPC: 5,
     Check.CLOCK: 5,
     Check.SECOND_FACTORS: 10,
+    Check.KEYRING: 10,
     Check.BACKUP: 10,
     Check.EVENT_LOG: 10,
     Check.LIMITS: 5,

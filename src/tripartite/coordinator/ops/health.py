@@ -20,6 +20,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_noop as _
 
 from tripartite.coordinator.ops import problems
+from tripartite.coordinator.rotating import keyring_trouble
 from tripartite.coordinator.storing import now
 from tripartite.coordinator.watch.models import NodeSighting
 from tripartite.coordinator.watch.node import FRESH_FOR
@@ -54,7 +55,7 @@ def checks() -> tuple[Check, ...]:
         migrations = _migrations()
         if not migrations.passed:
             return (database, migrations)
-        return (database, migrations, _work(), _node())
+        return (database, migrations, _work(), _node(), _keyring())
     except DatabaseError as error:
         return (Check(_("database"), passed=False, why=type(error).__name__),)
 
@@ -113,6 +114,11 @@ def _node() -> Check:
     if seen is None or seen.looked_at <= now() - FRESH_FOR:
         return Check(_("node"), passed=False, why=_("our own monerod doesn't answer"))
     return Check(_("node"), seen.synchronized, _("our own monerod hasn't the whole chain yet"))
+
+
+def _keyring() -> Check:
+    well = not keyring_trouble(settings.COORDINATOR.keyring_file)
+    return Check(_("keyring"), well, _("the keyring file is missing, unusable or lacks a key"))
 
 
 def _node_is_configured() -> bool:

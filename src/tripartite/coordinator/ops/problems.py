@@ -56,7 +56,12 @@ STATUS: Final[Mapping[str, int]] = {
 }
 
 # Seconds, where a second changes nothing.
-_RETRY_AFTER: Final = {"under_maintenance": "300", "escrow_limit_reached": "60"}
+_RETRY_AFTER: Final = {
+    "under_maintenance": "300",
+    "escrow_limit_reached": "60",
+    "coordinator_keyring_unusable": "60",
+    "sealed_under_unknown_key": "60",
+}
 
 _HTTP_TITLES: Final = {
     400: ("request_malformed", "The request can't be read"),
@@ -94,9 +99,14 @@ def problem_of(error: TripartiteError) -> HttpResponse:
     )
     if status == 401:  # RFC 9110 section 11.6.1 wants the challenge
         response["WWW-Authenticate"] = "Bearer"
-    if status == 503:  # tell clients when to come back
-        response["Retry-After"] = _RETRY_AFTER.get(error.code, "1")
+    if status == 503:
+        response["Retry-After"] = retry_after(error)
     return response
+
+
+def retry_after(error: TripartiteError) -> str:
+    """When clients should come back, in seconds."""
+    return _RETRY_AFTER.get(error.code, "1")
 
 
 def http_problem(status: int) -> HttpResponse:

@@ -21,6 +21,7 @@ from tripartite.coordinator.pages.context import AGENT_PORT
 from tripartite.coordinator.pages.middleware import lacks_second_factor
 from tripartite.coordinator.pages.reader import account_of
 from tripartite.coordinator.storing import write_transaction
+from tripartite.coordinator.wallets.freezing import frozen_of
 from tripartite.coordinator.wallets.models import AttachedIdentity
 
 
@@ -140,6 +141,7 @@ def agent(request: HttpRequest) -> HttpResponse:
             "identity": PairedIdentity.objects.filter(account=account).first(),
             "form": form,
             "attached": AttachedIdentity.objects.filter(pk=account.pk).exists(),
+            "frozen": frozen_of(account.pk),
             "asks_for_port": bool(suggested) or form.is_bound,
             "origin": settings.COORDINATOR.public_origin,
         },

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Final
 
 from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -17,12 +15,14 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from tripartite.coordinator.accounts.gates import let_propose, let_register
-from tripartite.coordinator.accounts.tokens import Caller
 from tripartite.coordinator.escrows.errors import EscrowUnknown
-from tripartite.coordinator.ops.problems import status_of
+from tripartite.coordinator.pages.errors import refused
 from tripartite.coordinator.pages.factor import must_prove, where_to_prove
+from tripartite.coordinator.pages.paying import PayoutAddress
 from tripartite.coordinator.pages.proposal import ProposalForm
-from tripartite.coordinator.pages.reader import account_of
+from tripartite.coordinator.pages.reader import account_of, caller_of
+from tripartite.coordinator.pages.refusals import in_reader_language, said
+from tripartite.coordinator.pages.sure import new_sure, sure_of
 from tripartite.coordinator.storing import write_transaction
 from tripartite.coordinator.wallets import deciding, registering
 from tripartite.coordinator.wallets.credentials import Credentials
@@ -30,13 +30,11 @@ from tripartite.coordinator.wallets.errors import EscrowNotYours
 from tripartite.coordinator.wallets.models import PENDING, AttachedDecision, WalletMapping
 from tripartite.coordinator.wallets.registering import last_registration, require_attached, role_in
 from tripartite.coordinator.wallets.rpc_url import read_rpc_url
-from tripartite.domain.addresses import parse_address
 from tripartite.domain.errors import Refused, TripartiteError
 from tripartite.domain.parties import Role
 from tripartite.domain.secrets import Secret
 
 _SALT: Final = "attached-proposal"
-_SURE_SECONDS: Final = 3_600
 
 
 class WalletForm(forms.Form):
@@ -65,20 +63,7 @@ class AttachedProposal(ProposalForm):
     subject = forms.CharField(
         max_length=2_000, label=gettext_lazy("What is traded"), widget=forms.Textarea
     )
-    payout_address = forms.CharField(
-        max_length=128,
-        label=gettext_lazy("A Monero address of yours, where you are paid"),
-        widget=forms.TextInput(attrs={"class": "mono", "autocomplete": "off"}),
-    )
-
-    def clean_payout_address(self) -> str:
-        """Judged by kind, network and keys, as the agent will."""
-        text = str(self.cleaned_data["payout_address"]).strip()
-        try:
-            parse_address(text, settings.COORDINATOR.network)
-        except Refused as error:
-            raise forms.ValidationError(_("That is no address on this network.")) from error
-        return text
+    payout_address = PayoutAddress()
 
     def content(self) -> dict[str, str]:
         """As a decision keeps it."""
@@ -104,9 +89,9 @@ def attach_identity(request: HttpRequest) -> HttpResponse:
     if must_prove(request, account_of(request)):
         return redirect(where_to_prove(account_of(request), "/account/agent"))
     try:
-        registering.attach_identity(_caller(request))
+        registering.attach_identity(caller_of(request))
     except TripartiteError as error:
-        messages.error(request, f"{error.title()} {error.detail}")
+        messages.error(request, said(error))
     else:
         messages.success(request, _("Your agent is being made. Its fingerprint shows here soon."))
     return redirect("agent")
@@ -116,7 +101,7 @@ def attach_identity(request: HttpRequest) -> HttpResponse:
 @login_required
 def wallet_rpc(request: HttpRequest, escrow_id: str) -> HttpResponse:
     """Register the wallet RPC for one's own side of an escrow, and see where that stands."""
-    account, caller = account_of(request), _caller(request)
+    account, caller = account_of(request), caller_of(request)
     try:
         role = role_in(caller, escrow_id)
     except (EscrowUnknown, EscrowNotYours) as error:
@@ -129,8 +114,7 @@ def wallet_rpc(request: HttpRequest, escrow_id: str) -> HttpResponse:
         if request.method == "POST" and form.is_valid() and _asked(request, escrow_id, role, form):
             return redirect("wallet_rpc", escrow_id=escrow_id)
     except TripartiteError as error:
-        said = {"title": error.title(), "what_next": error.detail}
-        return render(request, "error.html", said, status=status_of(error))
+        return refused(request, error)
     last = last_registration(escrow_id, role)
     context = {
         "here": "escrows",
@@ -139,6 +123,7 @@ def wallet_rpc(request: HttpRequest, escrow_id: str) -> HttpResponse:
         "registered": WalletMapping.objects.filter(escrow_id=escrow_id, role=role.value).first(),
         "pending": last is not None and last.state == PENDING,
         "refused": last if last is not None and last.code else None,
+        "why_refused": "" if last is None else in_reader_language(last.detail),
     }
     response = render(request, "escrows/wallet_rpc.html", context)
     response["Cache-Control"] = "no-store"
@@ -148,17 +133,24 @@ def wallet_rpc(request: HttpRequest, escrow_id: str) -> HttpResponse:
 def _asked(request: HttpRequest, escrow_id: str, role: Role, form: WalletForm) -> bool:
     """Whether the wish was taken; else the form says why not."""
     told = form.cleaned_data
-    caller = _caller(request)
+    caller = caller_of(request)
     try:
         let_register(request, caller)
         place = read_rpc_url(told["rpc_url"].strip())
         credentials = Credentials(place, told["rpc_user"], Secret(told["rpc_password"]))
         asked = registering.ask_registration(caller, escrow_id, role, credentials, request_key="")
     except Refused as error:
-        form.add_error(None, f"{error.title()} {error.detail}")
+        form.add_error(None, said(error))
         return False
     if asked.warning is not None:
-        messages.warning(request, asked.warning)
+        messages.warning(
+            request,
+            _(
+                "The wallet RPC of another party of this escrow is registered here already. Two "
+                "signers are enough to move the money, so one operator must never reach two. This "
+                "network has no real money, so it is only a warning."
+            ),
+        )
     return True
 
 
@@ -173,14 +165,13 @@ def propose_here(request: HttpRequest) -> HttpResponse:
             return redirect(where_to_prove(account, request.get_full_path()))
         response = _proposed(request)
     except TripartiteError as error:
-        said = {"title": error.title(), "what_next": error.detail}
-        response = render(request, "error.html", said, status=status_of(error))
+        response = refused(request, error)
     response["Cache-Control"] = "no-store"
     return response
 
 
 def _proposed(request: HttpRequest) -> HttpResponse:
-    account, caller = account_of(request), _caller(request)
+    account, caller = account_of(request), caller_of(request)
     posted = request.method == "POST"
     form = AttachedProposal(request.POST if posted else None, initial=request.GET.dict())
     context: dict[str, object] = {"here": "propose", "form": form, "preview": None}
@@ -191,13 +182,13 @@ def _proposed(request: HttpRequest) -> HttpResponse:
     if preview is None:
         return render(request, "escrows/propose_here.html", context, status=422)
     content = form.content()
-    escrow_id = _sure(request, content)
+    asked = [account.pk, content]
+    escrow_id = sure_of(request, asked, salt=_SALT)
     proves = must_prove(request, account)
     if escrow_id is None or request.POST.get("read") != "yes" or proves:
-        sure = signing.dumps([account.pk, content, secrets.token_hex(16)], salt=_SALT)
         context |= {
             "preview": preview,
-            "sure": sure,
+            "sure": new_sure(asked, salt=_SALT),
             "must_prove": proves,
             "prove": where_to_prove(account, "/propose/here"),
         }
@@ -210,20 +201,3 @@ def _proposed(request: HttpRequest) -> HttpResponse:
             deciding.propose(caller, escrow_id, role, content, limits=limits)
     messages.success(request, _("Your agent signs it now, and says it to the others."))
     return redirect("escrows")
-
-
-def _sure(request: HttpRequest, content: dict[str, str]) -> str | None:
-    """The id of the escrow that was asked about; None if it wasn't, or with other words."""
-    try:
-        account_id, read, escrow_id = signing.loads(
-            request.POST.get("sure", ""), salt=_SALT, max_age=_SURE_SECONDS
-        )
-    except (signing.BadSignature, ValueError):
-        return None
-    same = (account_id, read) == (account_of(request).pk, content)
-    return str(escrow_id) if same else None
-
-
-def _caller(request: HttpRequest) -> Caller:
-    account = account_of(request)
-    return Caller(account.pk, account.name, is_admin=False, token_id=0)

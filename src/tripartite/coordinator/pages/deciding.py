@@ -9,15 +9,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import secrets
 from collections.abc import Mapping
 from typing import Final
 
 from django import forms
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core import signing
 from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -26,13 +23,15 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from tripartite.coordinator.accounts.models import Account
-from tripartite.coordinator.accounts.tokens import Caller
 from tripartite.coordinator.escrows.models import Escrow, Participant
 from tripartite.coordinator.escrows.storage import record_of
-from tripartite.coordinator.ops.problems import status_of
 from tripartite.coordinator.pages.asking import ask, title_of
+from tripartite.coordinator.pages.errors import refused
 from tripartite.coordinator.pages.factor import must_prove, where_to_prove
-from tripartite.coordinator.pages.reader import account_of
+from tripartite.coordinator.pages.paying import PayoutAddress
+from tripartite.coordinator.pages.reader import account_of, caller_of
+from tripartite.coordinator.pages.refusals import said
+from tripartite.coordinator.pages.sure import new_sure, sure_of
 from tripartite.coordinator.storing import write_transaction
 from tripartite.coordinator.wallets import deciding
 from tripartite.coordinator.wallets.registering import require_attached
@@ -45,15 +44,12 @@ from tripartite.coordinator.wallets.words import (
     check_words,
     on_the_table,
 )
-from tripartite.domain.addresses import parse_address
 from tripartite.domain.errors import Refused, TripartiteError
 from tripartite.domain.money import parse_xmr
 from tripartite.domain.parties import Role
 from tripartite.protocol.record import Record
 
 _SALT: Final = "attached-decision"
-_SURE_SECONDS: Final = 3_600
-"""How long a question may be thought about; after that it is asked anew."""
 
 _BPS: Final = 100
 
@@ -67,20 +63,7 @@ class Words(forms.Form):
 
 
 class _Address(Words):
-    payout_address = forms.CharField(
-        max_length=128,
-        label=gettext_lazy("A Monero address of yours, where you are paid"),
-        widget=forms.TextInput(attrs={"class": "mono", "autocomplete": "off"}),
-    )
-
-    def clean_payout_address(self) -> str:
-        """Judged by kind, network and keys, as the agent will."""
-        text = str(self.cleaned_data["payout_address"]).strip()
-        try:
-            parse_address(text, settings.COORDINATOR.network)
-        except Refused as error:
-            raise forms.ValidationError(_("That is no address on this network.")) from error
-        return text
+    payout_address = PayoutAddress()
 
     def content(self) -> Content:
         return {"payout_address": self.cleaned_data["payout_address"]}
@@ -196,8 +179,7 @@ def decide(request: HttpRequest, escrow_id: str, verb: str) -> HttpResponse:
     try:
         response = page.answer()
     except TripartiteError as error:
-        said = {"title": error.title(), "what_next": error.detail}
-        response = render(request, "error.html", said, status=status_of(error))
+        response = refused(request, error)
     response["Cache-Control"] = "no-store"
     return response
 
@@ -229,7 +211,7 @@ class _Page:
                 return self._question({}, form=form, status=422)
             return self._form(form)
         content = form.content()
-        decision_id = self._sure(content)
+        decision_id = sure_of(request, self._signed(content), salt=_SALT)
         if decision_id is None or request.POST.get("read") != "yes":
             check_open(self._record, self._role, click)
             try:
@@ -237,12 +219,12 @@ class _Page:
             except Refused as error:
                 if click in _ASKED_AT_ONCE:
                     raise
-                form.add_error(None, f"{error.title()} {error.detail}")
+                form.add_error(None, said(error))
                 return self._form(form)
             return self._question(content, form=form)
         if must_prove(request, self._account):
             return self._question(content, form=form, status=403)
-        caller = Caller(self._account.pk, self._account.name, is_admin=False, token_id=0)
+        caller = caller_of(request)
         with write_transaction():
             deciding.decide(caller, self._record.escrow_id, click, content, decision_id=decision_id)
         messages.success(request, _("Your agent signs it now, and says it to the others."))
@@ -272,7 +254,7 @@ class _Page:
             **self._facts(),
             "form": form,
             "asked": ask(self._record, self._role, click, content),
-            "sure": self._make_sure(content),
+            "sure": new_sure(self._signed(content), salt=_SALT),
             # A file can't travel with a second form: it is chosen beside the question.
             "types_here": click is Click.EVIDENCE,
             "must_prove": must_prove(self._request, self._account),
@@ -297,20 +279,6 @@ class _Page:
         words = {} if self._click is Click.EVIDENCE else dict(content)
         digest = hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()
         return [self._account.pk, self._record.escrow_id, self._click.value, digest]
-
-    def _make_sure(self, content: Content) -> str:
-        return signing.dumps([*self._signed(content), secrets.token_hex(16)], salt=_SALT)
-
-    def _sure(self, content: Content) -> str | None:
-        """The fresh id under which this yes is stored; None if it wasn't asked, or something else."""
-        try:
-            told = signing.loads(
-                self._request.POST.get("sure", ""), salt=_SALT, max_age=_SURE_SECONDS
-            )
-        except signing.BadSignature:
-            return None
-        *signed, decision_id = told
-        return str(decision_id) if signed == self._signed(content) else None
 
 
 def _share_in(text: str) -> int:

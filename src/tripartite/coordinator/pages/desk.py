@@ -27,8 +27,10 @@ from tripartite.coordinator.limits.models import LONGEST_REASON
 from tripartite.coordinator.ops.overview import overview
 from tripartite.coordinator.pages import wording
 from tripartite.coordinator.pages.reader import account_of
+from tripartite.coordinator.pages.refusals import said
 from tripartite.coordinator.pages.room import room
-from tripartite.coordinator.pages.sight import alarm_of, turn_of
+from tripartite.coordinator.pages.sight import alarm_of
+from tripartite.coordinator.pages.turns import turn_of
 from tripartite.coordinator.recovery import actions, cases
 from tripartite.coordinator.recovery.actions import Kind
 from tripartite.coordinator.recovery.reading import LONGEST, SHORTEST
@@ -167,7 +169,7 @@ def act(request: HttpRequest, escrow_id: str) -> HttpResponse:
     except EscrowUnknown as error:
         raise Http404 from error
     except TripartiteError as error:
-        messages.error(request, f"{error.title()} {error.detail}")
+        messages.error(request, said(error))
     else:
         messages.success(request, _("It is on record, and the parties are told."))
     finally:

@@ -6,6 +6,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
+from tripartite.coordinator.ops.problems import retry_after, status_of
+from tripartite.coordinator.pages.refusals import detail_of, title_of
+from tripartite.domain.errors import TripartiteError
+
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """400."""
@@ -46,5 +50,18 @@ def failed(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _page(request: HttpRequest, status: int, title: str, what_next: str) -> HttpResponse:
-    return render(request, "error.html", {"title": title, "what_next": what_next}, status=status)
+def refused(request: HttpRequest, error: TripartiteError) -> HttpResponse:
+    """Whatever a use case said no with, under the status that the API gives it, too."""
+    status = status_of(error)
+    answer = _page(request, status, title_of(error), detail_of(error), code=error.code)
+    if status == 503:
+        answer["Retry-After"] = retry_after(error)
+    return answer
+
+
+def _page(
+    request: HttpRequest, status: int, title: str, what_next: str, *, code: str = ""
+) -> HttpResponse:
+    """``code`` is shown where only the operator can help."""
+    context = {"title": title, "what_next": what_next, "code": code if status >= 500 else ""}
+    return render(request, "error.html", context, status=status)

@@ -24,7 +24,9 @@ from tripartite.coordinator.pages.context import agent_page
 from tripartite.coordinator.pages.proposal import Preview, ProposalForm
 from tripartite.coordinator.pages.reader import account_of
 from tripartite.coordinator.pages.room import room
-from tripartite.coordinator.pages.sight import Sight, look, turn_of
+from tripartite.coordinator.pages.sight import Sight, look
+from tripartite.coordinator.pages.turns import turn_of
+from tripartite.coordinator.wallets.freezing import frozen_of
 from tripartite.coordinator.wallets.models import AttachedDecision, AttachedIdentity
 from tripartite.coordinator.wallets.words import Click
 from tripartite.domain.lifecycle import CLOSED, State
@@ -70,7 +72,8 @@ def listing(request: HttpRequest) -> HttpResponse:
     wanted = form.cleaned_data if form.is_valid() else {}
     found = _matching(account, wanted)
     page = Paginator(found, _PAGE).get_page(request.GET.get("page"))
-    rows = [_row(row, account) for row in page.object_list]
+    frozen = frozenset(one.escrow_id for one in frozen_of(account.pk))
+    rows = [_row(row, account, frozen=row.escrow_id in frozen) for row in page.object_list]
     query = urlencode({name: value for name, value in wanted.items() if value})
     context = {
         "here": "escrows",
@@ -94,7 +97,7 @@ def show(request: HttpRequest, escrow_id: str) -> HttpResponse:
     """One escrow. A script asks again with the version it has, and hears only of a newer one."""
     sight = _sight(request, escrow_id)
     depth = sight.payout["confirmations"] if sight.payout else 0
-    mark = f"{sight.version}-{depth}-{sight.unsaid}"
+    mark = f"{sight.version}-{depth}-{sight.unsaid}-{sight.frozen or ''}"
     context = {
         "here": "escrows",
         "escrow": sight,
@@ -167,14 +170,15 @@ def _matching(account: Account, wanted: dict[str, str]) -> QuerySet[Escrow]:
     return found.order_by("-changed_at", "escrow_id")
 
 
-def _row(row: Escrow, account: Account) -> dict[str, object]:
+def _row(row: Escrow, account: Account, *, frozen: bool) -> dict[str, object]:
     record = record_of(row.escrow_id, row.version, row.snapshot)
     people = {
         Role(one.role): one.account
         for one in Participant.objects.filter(escrow=row).select_related("account")
     }
     role = next(role for role, one in people.items() if one.pk == account.pk)
-    turn = turn_of(record, role, {one: people[one].name for one in Role})
+    names = {one: people[one].name for one in Role}
+    turn = turn_of(record, role, names, frozen=frozen)
     return {
         "escrow_id": row.escrow_id,
         "state": wording.STATES[record.state],

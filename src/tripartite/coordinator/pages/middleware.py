@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+import structlog
 from allauth.mfa.adapter import get_adapter
 from csp.middleware import CSPMiddleware
 from django.contrib import messages
@@ -23,10 +24,14 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from tripartite.coordinator.accounts.models import Account
+from tripartite.coordinator.keyring import KeyringUnusable, SealedRowMoved, SealedUnderUnknownKey
+from tripartite.coordinator.pages.errors import refused
 
 # Django's stubs allow for middleware that awaits; ours never does.
 _Response = HttpResponseBase | Awaitable[HttpResponseBase]
 _Next = Callable[[HttpRequest], HttpResponseBase]
+
+_log = structlog.get_logger()
 
 _API: Final = "/api/"
 _FREE: Final = ("/second-factor/", "/reauthenticate", "/logout", "/static/", "/language")
@@ -79,6 +84,26 @@ class Messages(MessageMiddleware):
         if request.path.startswith(_API):
             return self.get_response(request)
         return super().__call__(request)
+
+
+class Sealed:
+    """Pages that need a sealed secret which can't be opened say so, as the API does.
+
+    Whoever checks a second factor asks for its secret somewhere inside django-allauth.
+    """
+
+    def __init__(self, get_response: _Next) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
+        """Django asks this about whatever a view didn't catch."""
+        if not isinstance(error, KeyringUnusable | SealedUnderUnknownKey | SealedRowMoved):
+            return None
+        _log.error("sealed_secret_lost", code=error.code)
+        return refused(request, error)
 
 
 def second_factor_first(get_response: _Next) -> _Next:

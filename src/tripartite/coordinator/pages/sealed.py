@@ -11,11 +11,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from tripartite.coordinator.accounts.tokens import Caller
 from tripartite.coordinator.escrows.errors import EscrowUnknown
-from tripartite.coordinator.ops.problems import status_of
 from tripartite.coordinator.pages import wording
-from tripartite.coordinator.pages.reader import account_of
+from tripartite.coordinator.pages.errors import refused
+from tripartite.coordinator.pages.reader import caller_of
 from tripartite.coordinator.storing import write_transaction
 from tripartite.coordinator.wallets.errors import EscrowNotYours
 from tripartite.coordinator.wallets.reading import Opened, ask_reading, opened_for
@@ -30,14 +29,13 @@ def sealed(request: HttpRequest, escrow_id: str) -> HttpResponse:
     try:
         if request.method == "POST":
             with write_transaction():
-                ask_reading(_caller(request), escrow_id)
+                ask_reading(caller_of(request), escrow_id)
             return redirect("sealed", escrow_id=escrow_id)
-        found = opened_for(_caller(request), escrow_id)
+        found = opened_for(caller_of(request), escrow_id)
     except (EscrowUnknown, EscrowNotYours) as error:
         raise Http404 from error
     except TripartiteError as error:
-        said = {"title": error.title(), "what_next": error.detail}
-        return render(request, "error.html", said, status=status_of(error))
+        return refused(request, error)
     context = {
         "here": "escrows",
         "escrow_id": escrow_id,
@@ -54,7 +52,7 @@ def sealed(request: HttpRequest, escrow_id: str) -> HttpResponse:
 def sealed_file(request: HttpRequest, escrow_id: str, sha256: str) -> HttpResponse:
     """A file of evidence: somebody else's, so it is saved and never shown."""
     try:
-        found = opened_for(_caller(request), escrow_id)
+        found = opened_for(caller_of(request), escrow_id)
     except TripartiteError as error:
         raise Http404 from error
     files = () if found is None else found.files
@@ -66,11 +64,6 @@ def sealed_file(request: HttpRequest, escrow_id: str, sha256: str) -> HttpRespon
     response["Content-Disposition"] = f'attachment; filename="{quote(one.name)}"'
     response["Cache-Control"] = "no-store"
     return response
-
-
-def _caller(request: HttpRequest) -> Caller:
-    account = account_of(request)
-    return Caller(account.pk, account.name, is_admin=False, token_id=0)
 
 
 def _shown(found: Opened) -> dict[str, object]:

@@ -25,10 +25,12 @@ from tripartite.coordinator.pages import wording
 from tripartite.coordinator.pages.decided import Decided, decided_by
 from tripartite.coordinator.pages.moves import Move, accepting, attached_moves, moves
 from tripartite.coordinator.pages.succession import Place, place_of
+from tripartite.coordinator.pages.turns import Turn, turn_of
 from tripartite.coordinator.pages.wording import Text
 from tripartite.coordinator.presence.models import AgentPresence
 from tripartite.coordinator.recovery.incidents import next_alarm
 from tripartite.coordinator.relay.models import Message
+from tripartite.coordinator.wallets.freezing import code_of_freeze
 from tripartite.coordinator.wallets.models import AttachedIdentity, WalletMapping
 from tripartite.coordinator.watch.models import PayoutSighting
 from tripartite.domain.deposits import shortfall
@@ -43,7 +45,6 @@ from tripartite.domain.lifecycle import (
 )
 from tripartite.domain.money import format_xmr
 from tripartite.domain.parties import Role
-from tripartite.protocol.next_step import waiting_on
 from tripartite.protocol.record import Record
 
 _TIMELINE: Final = 400
@@ -57,16 +58,6 @@ _PATH: Final = (
     (gettext_noop("Payout"), frozenset(PAYOUT_STATES)),
     (gettext_noop("Final"), CLOSED),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """Whose turn it is. ``kind`` is yours, agent, wait or done: how loud it is shown."""
-
-    kind: str
-    headline: Text
-    others: tuple[tuple[Text, str, Text], ...]
-    next: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +127,8 @@ class Sight:
     moves: tuple[Move, ...]
     is_attached: bool
     needs_wallet: bool
+    frozen: str | None
+    """Why the reader's agent has stopped, as an error's code; known only of an attached one."""
     decided: tuple[Decided, ...]
     may_invite: bool
     offers: tuple[tuple[Text, str, str], ...]
@@ -179,6 +172,7 @@ def look(account: Account, escrow_id: str, *, required: int) -> Sight:
     role = next(role for role, one in people.items() if one.account_id == account.pk)
     offers = record.offers.items()
     attached = AttachedIdentity.objects.filter(pk=account.pk).exists()
+    frozen = code_of_freeze(escrow_id, role) if attached else None
     to_accept = accepting(record, role)
     amount = record.agreement.terms.amount
     return Sight(
@@ -194,6 +188,7 @@ def look(account: Account, escrow_id: str, *, required: int) -> Sight:
             role,
             {one: people[one].account.name for one in Role},
             attached=attached,
+            frozen=frozen is not None,
         ),
         due=alarm_of(row, record.state),
         steps=_steps(record.state),
@@ -205,6 +200,7 @@ def look(account: Account, escrow_id: str, *, required: int) -> Sight:
         needs_wallet=attached
         and record.state in BEFORE_THE_WALLET
         and not WalletMapping.objects.filter(escrow=row, role=role.value).exists(),
+        frozen=frozen,
         decided=decided_by(row.escrow_id, account) if attached else (),
         may_invite=to_accept is None
         and is_open(record.state, Event.TERMS_SIGNED, by=Teller.ALL_THREE),
@@ -228,29 +224,6 @@ def look(account: Account, escrow_id: str, *, required: int) -> Sight:
         changed_at=row.changed_at,
         version=row.version,
     )
-
-
-def turn_of(
-    record: Record, role: Role, names: Mapping[Role, str], *, attached: bool = False
-) -> Turn:
-    """Whose turn it is, as ``role`` reads it; ``attached``: whose agent the operator runs."""
-    waits = waiting_on(record)
-    mine = [what for who, what in waits if who is role]
-    others = tuple(
-        (wording.ROLES[who], names.get(who, ""), wording.THEIR_TURN.get(what, what))
-        for who, what in waits
-        if who is not role
-    )
-    following = wording.NEXT[record.state]
-    if record.state in CLOSED:
-        return Turn("done", wording.MEANINGS[record.state], (), following)
-    if mine:
-        told = {**wording.YOUR_TURN, **(wording.ATTACHED_TURN if attached else {})}
-        headline: Text = told.get(mine[0], mine[0])
-        kind = "agent" if mine[0] in wording.BY_ITSELF else "yours"
-        return Turn(kind, headline, others, following)
-    headline = _("You have nothing to do now.") if others else _("The network is at work.")
-    return Turn("wait", headline, others, following)
 
 
 def alarm_of(row: Escrow, state: State) -> datetime | None:

@@ -29,13 +29,15 @@ def check_custody(role: Role, reached: Collection[Role], guard: CustodyGuard) ->
     others = sorted(other.value for other in reached if other is not role)
     if not others:
         return None
-    why = (
-        f"The wallet RPC of this escrow's {others[0]} is registered here already. Two signers "
-        "are enough to move the money, so one operator must never reach two."
-    )
     if guard is CustodyGuard.REFUSE:
         raise CustodyGuarded(
-            why + " Keep your key at home: run `tripartite agent` on a machine of yours.",
+            f"The wallet RPC of this escrow's {others[0]} is registered here already. Two signers "
+            "are enough to move the money, so one operator must never reach two. Keep your key at "
+            "home: run `tripartite agent` on a machine of yours.",
             reached=others[0],
         )
-    return why + " This network has no real money, so it is only a warning."
+    return (
+        f"The wallet RPC of this escrow's {others[0]} is registered here already. Two signers "
+        "are enough to move the money, so one operator must never reach two. This network has no "
+        "real money, so it is only a warning."
+    )

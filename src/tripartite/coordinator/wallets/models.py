@@ -129,6 +129,22 @@ class AttachedReading(models.Model):
         )
 
 
+class AttachedFreeze(models.Model):
+    """Why the agent of an attached party does nothing more for an escrow, until that party has looked."""
+
+    escrow = models.ForeignKey(Escrow, on_delete=models.CASCADE, related_name="freezes")
+    role = models.CharField(max_length=8)
+    code = models.CharField(max_length=64)
+    since = models.DateTimeField()
+
+    class Meta:
+        db_table = "attached_freezes"
+        constraints = (
+            models.UniqueConstraint(fields=["escrow", "role"], name="one_freeze_per_role"),
+            models.CheckConstraint(name="freeze_role_is_known", condition=_ROLE_IS_KNOWN),
+        )
+
+
 class AttachCursor(models.Model):
     """How far the attach processes have read the event log. One row."""
 
