@@ -30,6 +30,25 @@ def note_succession(account_id: int, record: Record, named: Predecessor) -> None
     Succession.objects.create(successor_id=record.escrow_id, predecessor_id=named.escrow_id)
 
 
+def note_agreement(before: Record, after: Record) -> None:
+    """Keep which successor the money goes to by the word of both. Call in the storing transaction.
+
+    What was broadcast may be mined whatever is said later, so from then on the move stays agreed on.
+    """
+    was, now = _destination(before), _destination(after)
+    if now == was or (now is None and before.broadcasts):
+        return
+    ours = Succession.objects.filter(predecessor_id=after.escrow_id)
+    ours.update(agreed=False)
+    if now is not None:
+        ours.filter(successor_id=now).update(agreed=True)
+
+
+def _destination(record: Record) -> str | None:
+    moves_to = None if record.payout is None else record.payout.successor
+    return None if moves_to is None else moves_to.escrow_id
+
+
 def successor_of(escrow_id: str) -> str | None:
     """The open escrow that is to take over this one's money."""
     return _open_successors(escrow_id).first()
