@@ -16,6 +16,7 @@ from tests.contract.test_limits import limited
 from tests.contract.test_page_access import browser
 from tripartite.coordinator.accounts.models import Account
 from tripartite.coordinator.escrows.models import Escrow, Succession
+from tripartite.coordinator.escrows.succeeding import has_relatives, origin_of
 from tripartite.coordinator.limits import gate
 from tripartite.coordinator.presence.models import AgentPresence
 from tripartite.domain.lifecycle import State
@@ -273,3 +274,19 @@ def test_an_arbiter_whose_agent_is_offline_is_given_no_new_escrow(market: Market
 
     arbiter.api.post("/api/agent/heartbeat", {})
     assert propose(market, market.deal()).status == 201
+
+
+def test_a_traders_agent_finds_the_first_of_the_escrows_that_follow_each_other(
+    market: Market, old: Deal, erin: Person
+) -> None:
+    """There its home is: it moves money only to an address that a wallet of its own shows."""
+    new = successor(old, erin)
+    propose(market, new)
+    other = market.proposed_deal()
+
+    assert [origin_of(one.escrow_id) for one in (old, new, other)] == [
+        old.escrow_id,
+        old.escrow_id,
+        other.escrow_id,
+    ]
+    assert [has_relatives(one.escrow_id) for one in (old, new, other)] == [True, True, False]

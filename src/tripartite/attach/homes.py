@@ -3,6 +3,9 @@
 A home per escrow and role, as the lease is: whichever process holds the lease opens the home, and
 the home's own file lock keeps a stopped process and its heir apart. All processes that may take
 over from one another share this directory.
+
+A trader's escrows that take over each other's money share the home of the first: an agent moves
+money only to an address that its own wallet shows.
 """
 
 from __future__ import annotations
@@ -57,10 +60,14 @@ class Homes:
         finally:
             opened.journal.close()
 
+    def has(self, escrow_id: str, role: Role) -> bool:
+        """Whether a home was made for this very escrow."""
+        return Home(self._place(escrow_id, role)).keyring.exists()
+
     @contextmanager
     def escrow(self, account_id: int, escrow_id: str, role: Role) -> Iterator[OpenHome]:
         """A party's home for one escrow, held by this process alone. Raises ``AgentRunning``."""
-        directory = self._escrows / escrow_id[:2] / f"{escrow_id}-{role.value}"
+        directory = self._place(escrow_id, role)
         directory.parent.mkdir(mode=0o700, exist_ok=True)
         directory.mkdir(mode=0o700, exist_ok=True)
         with Home(directory).running():
@@ -70,6 +77,9 @@ class Homes:
                 yield opened
             finally:
                 opened.journal.close()
+
+    def _place(self, escrow_id: str, role: Role) -> Path:
+        return self._escrows / escrow_id[:2] / f"{escrow_id}-{role.value}"
 
     def _open_or_make(self, directory: Path, *, like: OpenHome | None = None) -> OpenHome:
         with suppress(KeyringUnreadable):
