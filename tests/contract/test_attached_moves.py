@@ -255,7 +255,7 @@ def test_another_arbiter_is_proposed_on_a_page_that_says_who_would_get_what(
 
     assert "Propose an escrow with erin as its arbiter, which takes over the money?" in question
     assert "1.45 XMR" in question
-    assert "2.5 %" in question
+    assert "2.50 %" in question
     assert not AttachedDecision.objects.exists()
     client.post(at(deal, "replace"), {**typed(question), "read": "yes"})
     row = AttachedDecision.objects.get()
