@@ -10,6 +10,7 @@ money only to an address that its own wallet shows.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,6 +35,7 @@ class Homes:
         """Makes the directories."""
         self._network = network
         self._key = directory / "key"
+        self._mark = directory / "mark"
         self._identities = directory / "identities"
         self._escrows = directory / "escrows"
         self.endpoints = directory / "endpoints"
@@ -45,11 +47,26 @@ class Homes:
 
         Raises ``IdentityNotHere``.
         """
-        if not Home(self._identities / str(account_id)).keyring.exists():
+        if not self.has_identity(account_id):
             raise IdentityNotHere(
                 "All attach processes of one database share one TRIPARTITE_ATTACH_DIR: name it, "
                 "or put it back from a backup."
             )
+
+    def has_identity(self, account_id: int) -> bool:
+        """Whether the account's identity was made here."""
+        return Home(self._identities / str(account_id)).keyring.exists()
+
+    def mark(self) -> str:
+        """What tells this directory from others: random, made once, whoever starts first."""
+        if not self._mark.exists():
+            drawn = self._mark.with_name(f"mark.{secrets.token_hex(8)}")
+            drawn.write_text(secrets.token_hex(16), encoding="ascii")
+            # A link is made whole or not at all, and never over another.
+            with suppress(FileExistsError):
+                self._mark.hardlink_to(drawn)
+            drawn.unlink()
+        return self._mark.read_text(encoding="ascii").strip()
 
     @contextmanager
     def identity(self, account_id: int) -> Iterator[OpenHome]:
