@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
@@ -94,6 +94,47 @@ def test_a_dispute_is_argued_and_ruled_on_without_an_agent_at_home(
     assert not any(WORDS.encode() in one.read_bytes() for one in files)
 
 
+def test_the_money_is_moved_to_another_arbiter_by_clicks_alone(
+    hall: Hall, chain: Chain, payer: Payer
+) -> None:
+    """Proposed by the vendor, whose agent, and the buyer's, look at their own wallets' address."""
+    old = funded(hall, chain, payer)
+    bob, vera, erin = hall.guests["bob"], hall.guests["vera"], hall.guest("erin")
+
+    hall.decide(vera, old, "replace", arbiter="erin", arbiter_bps=200)
+    hall.until(lambda: successor_of(hall, vera) is not None)
+    new = str(successor_of(hall, vera))
+    for guest in (bob, erin):
+        hall.accept(guest, new)
+    register(hall, new, (bob, vera, erin))
+    hall.until(lambda: hall.state(bob, new) == "awaiting_deposit")
+    address = at(hall, new).address
+    hall.decide(bob, old, "move", successor=new, successor_address=address)
+    hall.until(lambda: hall.outcomes(bob, old)[-1] == "done")
+    hall.decide(vera, old, "move", successor=new, successor_address=address)
+    hall.until(lambda: at(hall, old).txid is not None, seconds=60.0)
+    chain.mine(10)
+
+    hall.until(lambda: hall.state(bob, old) == "settled")
+    hall.until(lambda: hall.state(bob, new) == "funded")
+    assert hall.outcomes(bob, old)[-1] == hall.outcomes(vera, old)[-1] == "done"
+
+
+def successor_of(hall: Hall, guest: Guest) -> object:
+    """The escrow that succeeds another, of which there is one here."""
+    with hall.api(guest) as api:
+        shown = cast("list[dict[str, object]]", api.get("/api/escrow")["escrows"])
+    return next((one["escrow_id"] for one in shown if one["succeeds"]), None)
+
+
+def register(hall: Hall, escrow: str, guests: Sequence[Guest]) -> None:
+    """A wallet-rpc for each of the three."""
+    jobs = list(zip(guests, Role, hall.wallets, strict=True))
+    with ThreadPoolExecutor(len(jobs)) as at_once:
+        answers = list(at_once.map(lambda job: hall.register(job[0], escrow, *job[1:]), jobs))
+    assert [one.status for one in answers] == [201] * len(jobs)
+
+
 def funded(hall: Hall, chain: Chain, payer: Payer) -> str:
     """An escrow of the three with the whole deposit confirmed."""
     bob, vera, art = (hall.guests[name] for name in ("bob", "vera", "art"))
@@ -101,10 +142,7 @@ def funded(hall: Hall, chain: Chain, payer: Payer) -> str:
     hall.until(lambda: hall.state(bob, escrow) == "created")
     for guest in (vera, art):
         hall.accept(guest, escrow)
-    jobs = list(zip((bob, vera, art), Role, hall.wallets, strict=True))
-    with ThreadPoolExecutor(len(jobs)) as at_once:
-        answers = list(at_once.map(lambda job: hall.register(job[0], escrow, *job[1:]), jobs))
-    assert [one.status for one in answers] == [201] * len(jobs)
+    register(hall, escrow, (bob, vera, art))
     hall.until(lambda: hall.state(bob, escrow) == "awaiting_deposit")
     address = at(hall, escrow).address
     assert address is not None

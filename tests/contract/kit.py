@@ -228,6 +228,8 @@ class Deal:
             parties={role: identity.public for role, identity in identities.items()},
         )
         self.record: Record | None = None
+        self.addresses: dict[Role, str] = {}
+        """Where each is paid, once said."""
 
     def propose(self) -> str:
         """A new proposal, folded as the first message."""
@@ -326,7 +328,7 @@ class Deal:
         kind = Kind.PROPOSE if role is Role.BUYER else Kind.ACCEPT
         details = Details(
             role=role,
-            address=parse_address(new_address(), Network.REGTEST),
+            address=parse_address(self.addresses.setdefault(role, new_address()), Network.REGTEST),
             subject="a bicycle" if role is Role.BUYER else None,
             salt=secrets.token_hex(16),
         )

@@ -20,7 +20,8 @@ from fido2.webauthn import (
     CollectedClientData,
 )
 
-from tests.contract.kit import Deal, Market, open_account
+from tests.contract.kit import Deal, Market, open_account, report
+from tests.contract.successors import ready_successor
 from tests.contract.test_page_access import PASSWORD, browser
 from tripartite.coordinator.accounts.models import Account
 from tripartite.coordinator.recovery.models import Incident
@@ -28,6 +29,7 @@ from tripartite.coordinator.storing import now
 from tripartite.coordinator.wallets.models import AttachedIdentity
 from tripartite.domain.deadlines import Stage
 from tripartite.domain.parties import Role
+from tripartite.protocol.envelope import Kind
 
 APP = Authenticator.Type.TOTP
 CODES = Authenticator.Type.RECOVERY_CODES
@@ -43,6 +45,9 @@ class Place:
     disputed: Deal
     paid: Deal
     attached: Deal
+    held: Deal
+    moved: Deal
+    successor: Deal
     token: int
     passkey: int
     account: int
@@ -60,7 +65,7 @@ def furnish(market: Market) -> Place:
         market.attested_deal(),
         market.disputed_deal(),
         market.broadcast_deal(),
-        _deal_of_a_guest(market),
+        *_deals_of_a_guest(market),
     )
     at = now()
     Incident.objects.create(
@@ -90,15 +95,21 @@ def furnish(market: Market) -> Place:
     )
 
 
-def _deal_of_a_guest(market: Market) -> Deal:
-    """The guest is a vendor whose agent the operator runs, and was just proposed something."""
+def _deals_of_a_guest(market: Market) -> tuple[Deal, Deal, Deal, Deal]:
+    """The guest is a vendor whose agent the operator runs.
+
+    Something was just proposed to them; something is paid in; and something else is to be moved to
+    another arbiter's escrow, which comes last.
+    """
     guest = open_account("guest")
     AttachedIdentity.objects.create(account_id=guest.account_id, asked_at=now())
-    identities = {role: one.identity for role, one in market.people.items()}
-    deal = Deal({**identities, Role.VENDOR: guest.identity})
-    answer = market.people[Role.BUYER].api.post("/api/escrow", {"envelope": deal.propose()})
-    assert answer.status == 201, answer.body
-    return deal
+    with_guest = Market({**market.people, Role.VENDOR: guest})
+    held, moved = (with_guest.attested_deal() for _ in range(2))
+    for deal in (held, moved):
+        for role in (Role.BUYER, Role.VENDOR):
+            with_guest.say(deal, role, Kind.DEPOSIT_REPORT, body=report(deal.amount))
+    successor = ready_successor(with_guest, moved, open_account("erin"))
+    return with_guest.proposed_deal(), held, moved, successor
 
 
 def visitor(name: str | None, *, sure: bool = False) -> Client:

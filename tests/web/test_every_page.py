@@ -109,6 +109,11 @@ STATES: Mapping[str, Visit] = {
     "invitation-attached": Visit("guest", "/invitation/{attached.escrow_id}"),
     "decide-refused": Visit("guest", "/escrows/{attached.escrow_id}/decide/release"),
     "decide-at-home": Visit("buyer", "/escrows/{paid.escrow_id}/decide/release"),
+    "escrow-attached-held": Visit("guest", "/escrows/{held.escrow_id}"),
+    "escrow-attached-moved": Visit("guest", "/escrows/{moved.escrow_id}"),
+    "escrow-attached-successor": Visit("guest", "/escrows/{successor.escrow_id}"),
+    "decide-replace": Visit("guest", "/escrows/{held.escrow_id}/decide/replace"),
+    "decide-move": Visit("guest", "/escrows/{moved.escrow_id}/decide/move"),
     "decide-question": Visit("guest", "/escrows/{attached.escrow_id}/decide/cancel"),
     "propose-wrong": Visit("buyer", "/propose?role=buyer&other=x&amount=-1"),
     "propose-right": Visit(

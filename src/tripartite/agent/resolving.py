@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar, Final, cast
 
 from tripartite.agent import consent, endings
 from tripartite.agent.arguing import Part, check_text, take_apart
@@ -23,7 +23,7 @@ from tripartite.domain.terms import Details
 from tripartite.protocol.bodies import write_move
 from tripartite.protocol.canonical import Json
 from tripartite.protocol.envelope import Kind, read_envelope
-from tripartite.protocol.record import Offer, Record
+from tripartite.protocol.record import Offer, Record, Successor
 from tripartite.protocol.succession import may_replace
 
 _EVEN: Final = ALL_BPS // 2
@@ -130,6 +130,20 @@ def expect(choice: Choice, *, vendor_share: int | None, vendor_bps: int | None) 
     bps = None if share is not None or record.payout is None else record.payout.vendor_bps
     if (vendor_share, vendor_bps) != (share, bps):
         raise OtherThanExpected("Look at `tripartite agent case`: that isn't what is on the table.")
+
+
+def expect_move(choice: Choice, escrow_id: str, address: str) -> None:
+    """Refuse if the money wouldn't go to the escrow and address that somebody has in mind.
+
+    Raises ``OtherThanExpected``.
+    """
+    offered = {one.digest: one.successor for one in choice.case.record.offers.values()}
+    to = offered.get(str(choice.content.get("offer")))
+    if to is None:
+        content = cast("Mapping[str, str]", choice.content["successor"])
+        to = Successor(content["escrow_id"], content["contract_id"], content["address"])
+    if (to.escrow_id, to.address) != (escrow_id, address):
+        raise OtherThanExpected("The money would go to another escrow, or to another address.")
 
 
 def dispute(opened: OpenHome, escrow: str, reason: str) -> Choice:

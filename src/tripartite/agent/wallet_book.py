@@ -104,6 +104,10 @@ class WalletBook:
         """Wallets whose making was interrupted may be anything: set them aside."""
         self._journal.write("UPDATE wallets SET state = 'set_aside' WHERE state = 'making'")
 
+    def set_aside_prepared(self) -> None:
+        """Fresh wallets that no escrow took, once each escrow has wallets in a place of its own."""
+        self._journal.write("UPDATE wallets SET state = 'set_aside' WHERE state = 'prepared'")
+
     def note_address(self, name: str, address: str) -> None:
         """The multisig address that the finished wallet shows."""
         self._journal.write("UPDATE wallets SET address = ? WHERE name = ?", (address, name))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tripartite.agent import arguing, proposing, resolving
+from tripartite.agent import arguing, proposing, replacing, resolving
 from tripartite.agent import deciding as agent_deciding
 from tripartite.agent.deciding import Choice
 from tripartite.agent.decisions import Decision, Decisions
 from tripartite.agent.home import OpenHome
 from tripartite.agent.proposing import Directory, Draft
+from tripartite.agent.resolving import OtherThanExpected
 from tripartite.coordinator.wallets.deciding import read_content
 from tripartite.coordinator.wallets.errors import WordsMissing
 from tripartite.coordinator.wallets.models import AttachedDecision
@@ -86,6 +87,8 @@ def _decide(opened: OpenHome, row: AttachedDecision, content: Content, directory
     escrow_id, click = row.escrow_id, Click(row.decision)
     if click is Click.PROPOSE:
         return _propose(opened, escrow_id, Role(row.role), content, directory)
+    if click is Click.REPLACE:
+        return _replace(opened, escrow_id, content, directory)
     if click is Click.EVIDENCE:
         parts = arguing.parts_of(content.get("file_name", ""), read_file(content["file_data"]))
         return resolving.store(opened, resolving.exhibit(opened, escrow_id, parts), parts)
@@ -102,6 +105,11 @@ def _choice(opened: OpenHome, escrow_id: str, click: Click, content: Content) ->
             return resolving.offer(opened, escrow_id, _required(_share(content), "vendor_share"))
         case Click.AGREE:
             return _agreed(opened, escrow_id, content)
+        case Click.MOVE:
+            choice = resolving.move(opened, escrow_id)
+            to, address = content.get("successor", ""), content.get("successor_address", "")
+            resolving.expect_move(choice, to, address)
+            return choice
         case Click.DISPUTE:
             return resolving.dispute(opened, escrow_id, content.get("text", ""))
         case Click.STATE:
@@ -155,6 +163,22 @@ def _propose(
     )
     proposing.decide(opened, proposal, frozenset())
     return Decisions(opened.journal).intents(escrow_id, Decision.PROPOSE)[-1].id
+
+
+def _replace(opened: OpenHome, escrow_id: str, content: Content, directory: Directory) -> int:
+    """Another arbiter: an escrow that takes over the money, proposed by the same agent."""
+    proposal = replacing.prepare(
+        opened,
+        escrow_id,
+        arbiter=content["arbiter"],
+        arbiter_bps=int(content["arbiter_bps"]),
+        directory=directory,
+    )
+    amount = str(proposal.agreement.terms.amount)
+    if content.get("amount", amount) != amount:
+        raise OtherThanExpected("Another amount is sure to arrive by now: look at it again.")
+    proposing.decide(opened, proposal, frozenset())
+    return Decisions(opened.journal).intents(proposal.escrow_id, Decision.PROPOSE)[-1].id
 
 
 def _empty(row: AttachedDecision, lease: Lease) -> None:

@@ -3,10 +3,14 @@
 A home per escrow and role, as the lease is: whichever process holds the lease opens the home, and
 the home's own file lock keeps a stopped process and its heir apart. All processes that may take
 over from one another share this directory.
+
+A trader's escrows that take over each other's money share the home of the first: an agent moves
+money only to an address that its own wallet shows.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,6 +35,7 @@ class Homes:
         """Makes the directories."""
         self._network = network
         self._key = directory / "key"
+        self._mark = directory / "mark"
         self._identities = directory / "identities"
         self._escrows = directory / "escrows"
         self.endpoints = directory / "endpoints"
@@ -42,11 +47,26 @@ class Homes:
 
         Raises ``IdentityNotHere``.
         """
-        if not Home(self._identities / str(account_id)).keyring.exists():
+        if not self.has_identity(account_id):
             raise IdentityNotHere(
                 "All attach processes of one database share one TRIPARTITE_ATTACH_DIR: name it, "
                 "or put it back from a backup."
             )
+
+    def has_identity(self, account_id: int) -> bool:
+        """Whether the account's identity was made here."""
+        return Home(self._identities / str(account_id)).keyring.exists()
+
+    def mark(self) -> str:
+        """What tells this directory from others: random, made once, whoever starts first."""
+        if not self._mark.exists():
+            drawn = self._mark.with_name(f"mark.{secrets.token_hex(8)}")
+            drawn.write_text(secrets.token_hex(16), encoding="ascii")
+            # A link is made whole or not at all, and never over another.
+            with suppress(FileExistsError):
+                self._mark.hardlink_to(drawn)
+            drawn.unlink()
+        return self._mark.read_text(encoding="ascii").strip()
 
     @contextmanager
     def identity(self, account_id: int) -> Iterator[OpenHome]:
@@ -57,10 +77,14 @@ class Homes:
         finally:
             opened.journal.close()
 
+    def has(self, escrow_id: str, role: Role) -> bool:
+        """Whether a home was made for this very escrow."""
+        return Home(self._place(escrow_id, role)).keyring.exists()
+
     @contextmanager
     def escrow(self, account_id: int, escrow_id: str, role: Role) -> Iterator[OpenHome]:
         """A party's home for one escrow, held by this process alone. Raises ``AgentRunning``."""
-        directory = self._escrows / escrow_id[:2] / f"{escrow_id}-{role.value}"
+        directory = self._place(escrow_id, role)
         directory.parent.mkdir(mode=0o700, exist_ok=True)
         directory.mkdir(mode=0o700, exist_ok=True)
         with Home(directory).running():
@@ -70,6 +94,9 @@ class Homes:
                 yield opened
             finally:
                 opened.journal.close()
+
+    def _place(self, escrow_id: str, role: Role) -> Path:
+        return self._escrows / escrow_id[:2] / f"{escrow_id}-{role.value}"
 
     def _open_or_make(self, directory: Path, *, like: OpenHome | None = None) -> OpenHome:
         with suppress(KeyringUnreadable):

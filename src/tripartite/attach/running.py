@@ -15,6 +15,7 @@ from django.db import connections
 from tripartite.agent.desk import Pace
 from tripartite.agent.wallets.records import Node, NodeOfWrongNetwork
 from tripartite.attach import news, presence
+from tripartite.attach.directories import require_shared
 from tripartite.attach.endpoints import Endpoints
 from tripartite.attach.homes import Homes
 from tripartite.attach.identities import make_identities
@@ -43,10 +44,12 @@ def run(
     workers: int,
     pace: Pace,
     lease: timedelta = LEASE,
+    new_directory: bool = False,
 ) -> None:
     """Work for attached parties until SIGTERM or SIGINT; running looks are finished first.
 
-    Raises ``NodeMissing``, ``NodeOfWrongNetwork``, ``VersionTooOld``, and what the node answers.
+    ``new_directory``: the one that was shared so far is lost, and this one takes its place. Raises
+    ``AttachDirectoryForeign``, ``NodeMissing``, ``NodeOfWrongNetwork``, ``VersionTooOld``, and what the node answers.
     """
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -56,7 +59,9 @@ def run(
         reporter = Reporter(configuration)
         _thread(stack, "metrics", reporter.run)
         stack.callback(reporter.stop)
-        start(stack, configuration, workers=workers, pace=pace, lease=lease)
+        homes = Homes(configuration.attach_dir, configuration.network)
+        require_shared(homes, anew=new_directory)
+        start(stack, configuration, homes, workers=workers, pace=pace, lease=lease)
         ready()
         _log.info("attach_started", workers=workers)
         over.wait()
@@ -66,6 +71,7 @@ def run(
 def start(
     stack: ExitStack,
     configuration: Configuration,
+    homes: Homes,
     *,
     workers: int,
     pace: Pace,
@@ -78,7 +84,6 @@ def start(
     heartbeat = Heartbeat(lease)
     heartbeat.start()
     stack.callback(heartbeat.stop)
-    homes = Homes(configuration.attach_dir, configuration.network)
     endpoints = Endpoints(
         homes.endpoints,
         network=configuration.network,

@@ -16,7 +16,7 @@ from tripartite.agent.decisions import Decisions
 from tripartite.agent.desk import Desk, Pace
 from tripartite.agent.doctor import Finding, diagnose
 from tripartite.agent.examining import gather
-from tripartite.agent.home import OpenHome
+from tripartite.agent.home import AgentRunning, OpenHome
 from tripartite.agent.intake import Cases
 from tripartite.agent.journal import StoredCase
 from tripartite.agent.ports import pass_through
@@ -32,6 +32,7 @@ from tripartite.attach.readings import open_for_reader
 from tripartite.attach.wallets import AttachedWallets
 from tripartite.coordinator.accounts.models import Account
 from tripartite.coordinator.escrows.models import Participant
+from tripartite.coordinator.escrows.succeeding import has_relatives, origin_of
 from tripartite.coordinator.wallets import keys
 from tripartite.coordinator.wallets.credentials import credentials_of
 from tripartite.coordinator.wallets.freezing import tell_freeze
@@ -45,6 +46,8 @@ from tripartite.monero.monerod import Monerod
 from tripartite.protocol.next_step import KeyExchange, next_step
 
 _AT_ONCE: Final = timedelta(0)
+_BUSY: Final = timedelta(seconds=0.3)
+"""Until a home is looked for again that another escrow's look has at this moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +75,30 @@ def work_on(shop: Workshop) -> Callable[[Lease], Again | None]:
         if account is None:
             return None
         shop.homes.require(account.pk)
-        with (
-            shop.heartbeat.keeping(lease, began=began),
-            shop.homes.escrow(account.pk, escrow_id, role) as opened,
-        ):
-            opened.journal.set_setting("account", account.name)
-            return _Look(shop, opened, account, lease).run()
+        place = _home_of(shop.homes, escrow_id, role)
+        try:
+            with (
+                shop.heartbeat.keeping(lease, began=began),
+                shop.homes.escrow(account.pk, place, role) as opened,
+            ):
+                opened.journal.set_setting("account", account.name)
+                return _Look(shop, opened, account, lease).run()
+        except AgentRunning:
+            if not has_relatives(escrow_id):
+                raise
+            return Again(_BUSY)
 
     return reconcile
+
+
+def _home_of(homes: Homes, escrow_id: str, role: Role) -> str:
+    """The escrow whose home a party's agent uses for this one.
+
+    A new arbiter takes part in this one alone. What was begun before homes were shared stays.
+    """
+    if role is Role.ARBITER or homes.has(escrow_id, role):
+        return escrow_id
+    return origin_of(escrow_id)
 
 
 class _Look:
@@ -110,6 +129,7 @@ class _Look:
         pause = self._reconcile()
         if take_clicks(self._opened, self._escrow_id, self._role, self._mailbox, self._lease):
             pause = self._reconcile()
+        pause = _sooner(pause, self._propose())
         answer_clicks(self._opened, self._escrow_id, self._role, self._lease)
         if (case := self._cases.get(self._escrow_id)) is not None:
             code = None if case.frozen is None else case.frozen.code
@@ -121,9 +141,24 @@ class _Look:
         return None if pause is None else Again(timedelta(seconds=pause))
 
     def _catch_up(self) -> None:
-        case = self._cases.get(self._escrow_id)
-        after = 0 if case is None else case.position
-        self._cases.caught_up(self._escrow_id, self._mailbox.messages(self._escrow_id, after=after))
+        """Also with what was said in the escrow that the money may be moved to, or from."""
+        known = {case.escrow_id: case.position for case in self._opened.journal.cases()}
+        for escrow_id in {self._escrow_id, *known}:
+            messages = self._mailbox.messages(escrow_id, after=known.get(escrow_id, 0))
+            self._cases.caught_up(escrow_id, messages)
+
+    def _propose(self) -> float | None:
+        """Say proposals that were clicked here; from then on those escrows have their own looks."""
+        journal = self._opened.journal
+        waiting = {*Decisions(journal).escrows_with_intents(), *journal.escrows_with_unanswered()}
+        others = waiting - {self._escrow_id}
+        ours = [one for one in others if self._cases.get(one) is None]
+        if not ours:
+            return None
+        # Without a wallet-rpc: the one at hand is another escrow's.
+        proposer = Reconciler(self._desk(AttachedWallets(self._shop.endpoints, None)))
+        pauses = [proposer.reconcile(one) for one in ours]
+        return min((one for one in pauses if one is not None), default=None)
 
     def _reconcile(self) -> float | None:
         case = self._cases.get(self._escrow_id)
@@ -145,19 +180,6 @@ class _Look:
             credentials = credentials_of(self._mapping)
             self._adopt(WalletRef(credentials.wallet_name, credentials.wallet_password))
         wallets = AttachedWallets(shop.endpoints, credentials)
-        desk = Desk(
-            identity=opened.identity,
-            journal=opened.journal,
-            cases=self._cases,
-            decisions=Decisions(opened.journal),
-            book=self._book,
-            wallets=wallets,
-            node=shop.node,
-            coordinator=self._mailbox,
-            pace=shop.pace,
-            at=pass_through,
-            warm_wallet=lambda: None,
-        )
 
         def doctor(case: StoredCase) -> tuple[Finding, ...]:
             return diagnose(
@@ -171,13 +193,31 @@ class _Look:
                 )
             )
 
-        return Reconciler(desk, doctor=doctor)
+        return Reconciler(self._desk(wallets), doctor=doctor)
+
+    def _desk(self, wallets: AttachedWallets) -> Desk:
+        opened = self._opened
+        return Desk(
+            identity=opened.identity,
+            journal=opened.journal,
+            cases=self._cases,
+            decisions=Decisions(opened.journal),
+            book=self._book,
+            wallets=wallets,
+            node=self._shop.node,
+            coordinator=self._mailbox,
+            pace=self._shop.pace,
+            at=pass_through,
+            warm_wallet=lambda: None,
+        )
 
     def _adopt(self, ref: WalletRef) -> None:
         """The wallet made at the registration is this escrow's first prepared one."""
         if self._opened.journal.rows("SELECT 1 FROM wallets WHERE name = ?", (ref.name,)):
             return
         with self._opened.journal.commit():
+            # One that was called off before its key exchange leaves a wallet in another wallet-rpc.
+            self._book.set_aside_prepared()
             self._book.note(ref)
             self._book.made(ref.name)
 
@@ -191,6 +231,10 @@ class _Look:
             return
         with fenced(self._lease):
             WalletMapping.objects.filter(pk=self._mapping.pk).update(wallet_id=used.name)
+
+
+def _sooner(one: float | None, other: float | None) -> float | None:
+    return min((pause for pause in (one, other) if pause is not None), default=None)
 
 
 def _attached_account(escrow_id: str, role: Role) -> Account | None:

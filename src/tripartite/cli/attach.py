@@ -27,6 +27,14 @@ def attach(
         float,
         typer.Option(min=2.0, max=60.0, help="Seconds after which another process takes over."),
     ] = 15.0,
+    new_directory: Annotated[
+        bool,
+        typer.Option(
+            "--new-directory",
+            help="Go on in this TRIPARTITE_ATTACH_DIR: the one before is lost for good, with its "
+            "parties' keys.",
+        ),
+    ] = False,
 ) -> None:
     """Run the agents of parties who registered a wallet RPC with this coordinator.
 
@@ -50,4 +58,5 @@ def attach(
             workers=workers,
             pace=pace,
             lease=timedelta(seconds=lease),
+            new_directory=new_directory,
         )

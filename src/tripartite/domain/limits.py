@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from tripartite.domain.errors import Refused, Unavailable
-from tripartite.domain.lifecycle import CLOSED, State
+from tripartite.domain.lifecycle import BEFORE_THE_WALLET, CLOSED, State
 from tripartite.domain.money import ATOMIC, Piconero, format_xmr
 
 OPEN: Final = frozenset(State) - CLOSED
 """The states in which an escrow is open, and counts as one of those at once."""
+
+WITHOUT_MONEY: Final = BEFORE_THE_WALLET | {State.AWAITING_DEPOSIT}
+"""The states in which a successor has none of the money that it is to take over."""
 
 COUNTED: Final = frozenset(State) - {State.CANCELLED}
 """The states whose amounts add up to the volume: all but that in which there never was money."""

@@ -8,9 +8,10 @@ import pytest
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from tests.unit.protocol.trade import ESCROW_ID, OTHER_ADDRESS, Trade
+from tests.unit.protocol.trade import ESCROW_ID, Trade
 from tripartite.cli.agent import app
 from tripartite.coordinator.pages.moves import Move, accepting, attached_moves, moves
+from tripartite.coordinator.wallets.moving import destination
 from tripartite.coordinator.wallets.words import on_the_table
 from tripartite.domain.parties import Role
 from tripartite.protocol.envelope import Kind
@@ -37,20 +38,6 @@ def records() -> dict[str, Record]:
     trade.dispute(BUYER)
     found["disputed"] = trade.now
     return found
-
-
-def test_a_move_is_signed_by_an_agent_of_ones_own_alone(records: dict[str, Record]) -> None:
-    """An attached party's agent knows one escrow, and so no address to compare with."""
-    successor = Successor("77" * 16, "ab" * 32, OTHER_ADDRESS)
-    offered = replace(records["funded"], offers={BUYER: Offer("cd" * 32, None, successor)})
-
-    assert "move" in loud(moves(offered, VENDOR))
-    assert [one.path.rpartition("/")[2] for one in attached_moves(offered, VENDOR)] == [
-        "refund",
-        "settle",
-        "dispute",
-    ]
-    assert on_the_table(offered, VENDOR) == {}
 
 
 def loud(shown: tuple[Move, ...]) -> list[str]:
@@ -98,15 +85,18 @@ def test_whose_agent_the_operator_runs_decides_on_these_pages(records: dict[str,
     assert {one.command for one in shown} == {""}
 
 
-def test_a_move_to_another_arbiter_is_no_click(records: dict[str, Record]) -> None:
-    """Both sign it on agents at home: the page of who has none doesn't offer it, and doesn't fail."""
+def test_a_move_to_another_address_than_the_successors_is_no_click(
+    records: dict[str, Record],
+) -> None:
+    """An attached party signs for the escrow on record, or not at all."""
     offer = Offer("d" * 64, None, Successor("e" * 32, "c" * 64, "4"))
     record = replace(records["funded"], offers={BUYER: offer})
     assert "move" in [one.path.rpartition("/")[2] for one in moves(record, VENDOR)]
 
-    shown = [one.path.rpartition("/")[2] for one in attached_moves(record, VENDOR)]
-
-    assert not {"move", "agree"} & set(shown)
+    for successor in (None, records["funded"]):
+        assert destination(record, VENDOR, successor) is None
+        shown = attached_moves(record, VENDOR, successor=successor)
+        assert not {"move", "agree"} & {one.path.rpartition("/")[2] for one in shown}
     assert on_the_table(record, VENDOR) == {}
 
 

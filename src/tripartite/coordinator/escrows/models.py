@@ -58,12 +58,16 @@ class Escrow(models.Model):
 
 
 class Succession(models.Model):
-    """An escrow that takes over the money of another, so that it is counted once."""
+    """An escrow that takes over the money of another, so that it is counted once.
+
+    ``agreed``: buyer and vendor have both signed that the money is moved there.
+    """
 
     successor = models.OneToOneField(
         Escrow, on_delete=models.PROTECT, primary_key=True, related_name="succession"
     )
     predecessor = models.ForeignKey(Escrow, on_delete=models.PROTECT, related_name="successors")
+    agreed = models.BooleanField(db_default=False)
 
 
 class Participant(models.Model):

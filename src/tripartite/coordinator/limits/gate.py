@@ -18,6 +18,7 @@ from tripartite.domain.lifecycle import State
 from tripartite.domain.limits import (
     COUNTED,
     OPEN,
+    WITHOUT_MONEY,
     AmountAboveLimit,
     EscrowLimitReached,
     Limits,
@@ -58,18 +59,21 @@ _CONCURRENT: Final = f"SELECT COUNT(*) FROM escrows_escrow WHERE state IN ({_nam
 COUNTS: Final = (_VOLUME, _CONCURRENT)
 """What a proposal waits for besides the gate, and besides the few escrows that succeed others."""
 
-# The money of a successor was counted where it comes from, and the two are one trade.
+# The money of a successor was counted where it comes from, and the two are one trade: until the
+# money moves there is none in the successor, and when it does, both traders have signed that. A
+# successor that was paid by somebody, or whose money went elsewhere, is an escrow as any other.
 _PAIRS: Final = (
     " FROM escrows_succession s JOIN escrows_escrow n ON n.escrow_id = s.successor_id"
     " JOIN escrows_escrow o ON o.escrow_id = s.predecessor_id"
+    f" WHERE (s.agreed OR n.state IN ({_named(WITHOUT_MONEY)}) AND o.state IN ({_named(OPEN)}))"
 )
 _MOVED_VOLUME: Final = (
     f"SELECT COALESCE(SUM(CAST(SUBSTR(n.amount, 1, {_HALF}) AS BIGINT)), 0),"
     f" COALESCE(SUM(CAST(SUBSTR(n.amount, {_HALF + 1}) AS BIGINT)), 0)"
-    f"{_PAIRS} WHERE n.state IN ({_named(COUNTED)})"
+    f"{_PAIRS} AND n.state IN ({_named(COUNTED)})"
 )
 _OPEN_PAIRS: Final = (
-    f"SELECT COUNT(*){_PAIRS} WHERE n.state IN ({_named(OPEN)}) AND o.state IN ({_named(OPEN)})"
+    f"SELECT COUNT(*){_PAIRS} AND n.state IN ({_named(OPEN)}) AND o.state IN ({_named(OPEN)})"
 )
 
 
@@ -99,8 +103,13 @@ def used(limits: Limits) -> Used:
     if limits.total_volume is not None:
         volume = _sum(_VOLUME) - _sum(_MOVED_VOLUME)
     if limits.concurrent_escrows is not None:
-        concurrent = _count(_CONCURRENT) - _count(_OPEN_PAIRS)
+        concurrent = _count(_CONCURRENT) - shared_places()
     return Used(volume, concurrent)
+
+
+def shared_places() -> int:
+    """How many open escrows need no place of their own, as another one keeps it for them."""
+    return _count(_OPEN_PAIRS)
 
 
 def _sum(statement: str) -> Piconero:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from tripartite.coordinator.pages import wording
 from tripartite.coordinator.pages.wording import Text
+from tripartite.coordinator.wallets.moving import new_terms
 from tripartite.coordinator.wallets.words import Click, Content, on_the_table
 from tripartite.domain.deposits import agreed
 from tripartite.domain.errors import Refused
@@ -32,6 +33,7 @@ from tripartite.domain.settlement import (
     release,
     ruling,
 )
+from tripartite.domain.terms import Terms
 from tripartite.protocol.record import Record
 
 _BEARERS: Final[Mapping[NetworkFeeBearer, Text]] = {
@@ -91,17 +93,22 @@ def title_of(record: Record, role: Role, click: Click) -> Text:
     return wording.CLICKS[click]
 
 
-def ask(record: Record, role: Role, click: Click, content: Content) -> Asked:
-    """What to read before this click. ``content`` has passed ``words.check_words``."""
+def ask(
+    record: Record,
+    role: Role,
+    click: Click,
+    content: Content,
+    successor: Record | None = None,
+) -> Asked:
+    """What to read before this click. ``content`` has passed ``words.check_words``.
+
+    ``successor`` is the open escrow that is to take over the money.
+    """
     match click:
         case Click.ACCEPT:
             return _accepting(record, role, content)
-        case Click.RELEASE:
-            question = _("Release the money to the vendor? This can't be taken back.")
-            return _paying(record, question, _("released"), _releasing(record))
-        case Click.REFUND:
-            question = _("Give all of the money back to the buyer? This can't be taken back.")
-            return _paying(record, question, _("refunded"), refund)
+        case Click.RELEASE | Click.REFUND:
+            return _releasing(record) if click is Click.RELEASE else _refunding(record)
         case Click.SETTLE:
             share = int(content["vendor_share"])
             question = _(
@@ -142,14 +149,14 @@ def ask(record: Record, role: Role, click: Click, content: Content) -> Asked:
             return _saying(
                 _("Show a file to the other two?") if is_file else _("Say this to the other two?")
             )
-        case Click.CANCEL:
-            question = _("Call this escrow off, for all three?")
-            return Asked(question, (), (), (_("Nobody may pay to its address any more."),))
-        case Click.RESUME | Click.PROPOSE:
+        case Click.REPLACE:
+            return _replacing(record, role, content)
+        case Click.MOVE:
+            assert successor is not None, "the click isn't open without one"
+            return _moving(record, successor)
+        case Click.CANCEL | Click.RESUME | Click.PROPOSE:
             # Proposing has a page of its own.
-            return Asked(
-                _("Go on with this escrow? Do so only if you know why it was frozen."), (), (), ()
-            )
+            return _cancelling() if click is Click.CANCEL else _resuming()
         case unknown:
             assert_never(unknown)
 
@@ -157,21 +164,31 @@ def ask(record: Record, role: Role, click: Click, content: Content) -> Asked:
 def _accepting(record: Record, role: Role, content: Content) -> Asked:
     terms = record.agreement.terms
     paid = {"amount": format_xmr(terms.amount_due)}
-    pays = (
-        _("You will pay %(amount)s XMR to an address that is shown once all three attested it.")
-        % paid
-        if role is Role.BUYER
-        else _("You pay nothing in.")
-    )
+    if terms.succeeds is not None:
+        pays = _("Nobody pays in: the money is moved here once buyer and vendor have signed that.")
+    elif role is Role.BUYER:
+        pays = (
+            _("You will pay %(amount)s XMR to an address that is shown once all three attested it.")
+            % paid
+        )
+    else:
+        pays = _("You pay nothing in.")
+    moved = terms.succeeds is not None
     return Asked(
         _("Accept these terms as the %s?") % wording.ROLES[role],
         endings(terms.amount, terms.amount_due, terms.fees),
         (
             (_("amount"), f"{format_xmr(terms.amount)} XMR"),
-            (_("buyer pays in"), f"{format_xmr(terms.amount_due)} XMR"),
+            (
+                _("moved here") if moved else _("buyer pays in"),
+                f"{format_xmr(terms.amount_due)} XMR",
+            ),
             (_("confirmations"), str(terms.required_confirmations)),
             (_("arbiter's fee of a ruling"), format_percent(terms.fees.arbiter_bps)),
-            (_("where you are paid"), content["payout_address"].strip()),
+            (
+                _("where you are paid"),
+                content.get("payout_address", "").strip() or _("as in the escrow before"),
+            ),
         ),
         (pays, *_notes(record)),
     )
@@ -204,6 +221,76 @@ def _ruled(record: Record, question: str, bps: int) -> Asked:
     )
 
 
+def _replacing(record: Record, role: Role, content: Content) -> Asked:
+    old = record.agreement.terms
+    new = new_terms(record, role, int(content["arbiter_bps"]))
+    return Asked(
+        _("Propose an escrow with %s as its arbiter, which takes over the money?")
+        % content["arbiter"],
+        endings(new.amount, new.amount_due, new.fees),
+        (
+            (_("new arbiter"), content["arbiter"]),
+            *_changes(old, new),
+            (_("in the wallet"), f"{format_xmr(agreed(record.reports)[0])} XMR"),
+        ),
+        (
+            _("Nothing moves yet: the other side and the new arbiter accept it first."),
+            _("Then buyer and vendor both sign that the money is moved."),
+            *_of_moves(),
+        ),
+    )
+
+
+def _moving(record: Record, new: Record) -> Asked:
+    old, terms = record.agreement.terms, new.agreement.terms
+    return Asked(
+        _(
+            "Move all of the money to the new escrow, with its arbiter? It is moved when buyer and "
+            "vendor have both signed. This can't be taken back."
+        ),
+        endings(terms.amount, terms.amount_due, terms.fees),
+        (
+            (_("in the wallet"), f"{format_xmr(agreed(record.reports)[0])} XMR"),
+            (_("moved to escrow"), new.escrow_id),
+            (_("its address"), new.address or ""),
+            (_("new arbiter"), new.parties[Role.ARBITER].fingerprint),
+            *_changes(old, terms),
+        ),
+        (
+            _("Your agent signs only if the address is the one that its own wallet shows."),
+            *_of_moves(),
+            _("The arbiter so far has no part in it any more, and earns nothing."),
+            _("Statements and evidence don't go along: show them to the new arbiter again."),
+        ),
+    )
+
+
+def _changes(old: Terms, new: Terms) -> tuple[tuple[str, str], ...]:
+    return (
+        (_("amount so far"), f"{format_xmr(old.amount)} XMR"),
+        (_("amount there"), f"{format_xmr(new.amount)} XMR"),
+        (_("arbiter's fee so far"), format_percent(old.fees.arbiter_bps)),
+        (_("arbiter's fee there"), format_percent(new.fees.arbiter_bps)),
+    )
+
+
+def _of_moves() -> tuple[str, ...]:
+    return (
+        _("The network's fee of the move comes out of what is moved."),
+        _("What the move leaves over goes back to the buyer with the payout."),
+    )
+
+
+def _cancelling() -> Asked:
+    question = _("Call this escrow off, for all three?")
+    return Asked(question, (), (), (_("Nobody may pay to its address any more."),))
+
+
+def _resuming() -> Asked:
+    question = _("Go on with this escrow? Do so only if you know why it was frozen.")
+    return Asked(question, (), (), ())
+
+
 def _saying(question: str) -> Asked:
     return Asked(
         question,
@@ -216,9 +303,17 @@ def _saying(question: str) -> Asked:
     )
 
 
-def _releasing(record: Record) -> Callable[[int], Split]:
+def _releasing(record: Record) -> Asked:
     terms = record.agreement.terms
-    return lambda paid: release(terms.amount, paid, terms.fees)
+    question = _("Release the money to the vendor? This can't be taken back.")
+    return _paying(
+        record, question, _("released"), lambda paid: release(terms.amount, paid, terms.fees)
+    )
+
+
+def _refunding(record: Record) -> Asked:
+    question = _("Give all of the money back to the buyer? This can't be taken back.")
+    return _paying(record, question, _("refunded"), refund)
 
 
 def _dividing(record: Record, share: int) -> Callable[[int], Split]:

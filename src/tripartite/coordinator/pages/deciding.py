@@ -22,9 +22,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from tripartite.coordinator.accounts.models import Account
+from tripartite.coordinator.accounts.models import NAME_LENGTH, Account
 from tripartite.coordinator.escrows.models import Escrow, Participant
 from tripartite.coordinator.escrows.storage import record_of
+from tripartite.coordinator.escrows.succeeding import successor_record
 from tripartite.coordinator.pages.asking import ask, title_of
 from tripartite.coordinator.pages.errors import refused
 from tripartite.coordinator.pages.factor import must_prove, where_to_prove
@@ -34,6 +35,12 @@ from tripartite.coordinator.pages.refusals import said
 from tripartite.coordinator.pages.sure import new_sure, sure_of
 from tripartite.coordinator.storing import write_transaction
 from tripartite.coordinator.wallets import deciding
+from tripartite.coordinator.wallets.moving import (
+    destination,
+    is_paid_as_before,
+    named,
+    new_terms,
+)
 from tripartite.coordinator.wallets.registering import require_attached
 from tripartite.coordinator.wallets.words import (
     MAX_EVIDENCE_BYTES,
@@ -48,6 +55,7 @@ from tripartite.domain.errors import Refused, TripartiteError
 from tripartite.domain.money import parse_xmr
 from tripartite.domain.parties import Role
 from tripartite.protocol.record import Record
+from tripartite.protocol.succession import may_replace
 
 _SALT: Final = "attached-decision"
 
@@ -81,7 +89,7 @@ class _Share(Words):
         """As typed; XMR."""
         text = str(self.cleaned_data["vendor_share"]).strip()
         try:
-            _share_in(text)
+            parse_xmr(text, zero_allowed=True)
         except Refused as error:
             raise forms.ValidationError(
                 _("Write the amount in XMR as plain digits, such as 1.25.")
@@ -89,7 +97,9 @@ class _Share(Words):
         return text
 
     def content(self) -> Content:
-        return {"vendor_share": str(_share_in(self.cleaned_data["vendor_share"]))}
+        return {
+            "vendor_share": str(parse_xmr(self.cleaned_data["vendor_share"], zero_allowed=True))
+        }
 
 
 class _Text(Words):
@@ -138,11 +148,33 @@ class _Percent(Words):
         return {"vendor_bps": str(int(self.cleaned_data["vendor_percent"] * _BPS))}
 
 
+class _Arbiter(Words):
+    arbiter = forms.CharField(
+        max_length=NAME_LENGTH, label=gettext_lazy("The new arbiter's account")
+    )
+    arbiter_percent = forms.DecimalField(
+        min_value=0,
+        max_value=100,
+        decimal_places=2,
+        label=gettext_lazy("Arbiter's fee of a ruling, in per cent"),
+    )
+
+    def clean_arbiter(self) -> str:
+        """As accounts are written."""
+        return str(self.cleaned_data["arbiter"]).strip().lower()
+
+    def content(self) -> Content:
+        bps = int(self.cleaned_data["arbiter_percent"] * _BPS)
+        return {"arbiter": self.cleaned_data["arbiter"], "arbiter_bps": str(bps)}
+
+
 class _Offer(Words):
     """What was on the table when the question was asked: filled in by us, not typed."""
 
     vendor_share = forms.RegexField(r"[0-9]{1,20}", required=False, widget=forms.HiddenInput)
     vendor_bps = forms.RegexField(r"[0-9]{1,5}", required=False, widget=forms.HiddenInput)
+    successor = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
+    successor_address = forms.CharField(max_length=128, required=False, widget=forms.HiddenInput)
 
     def content(self) -> Content:
         return {name: value for name, value in self.cleaned_data.items() if value}
@@ -156,8 +188,11 @@ _FORMS: Final[Mapping[Click, type[Words]]] = {
     Click.EVIDENCE: _File,
     Click.RULE: _Percent,
     Click.AGREE: _Offer,
+    Click.MOVE: _Offer,
+    Click.REPLACE: _Arbiter,
 }
-_ASKED_AT_ONCE: Final = frozenset(Click) - _FORMS.keys() | {Click.AGREE, Click.EVIDENCE}
+_OFFERED: Final = frozenset({Click.AGREE, Click.MOVE})
+_ASKED_AT_ONCE: Final = frozenset(Click) - _FORMS.keys() | _OFFERED | {Click.EVIDENCE}
 """What needs no words, or words that can't travel with a second form: one page asks for all."""
 
 
@@ -195,29 +230,36 @@ class _Page:
         self._record = record
         self._role = role
         self._click = click
+        self._successor = successor_record(record.escrow_id)
+        self._form_of = _FORMS.get(click, Words)
+        self._is_asked_at_once = click in _ASKED_AT_ONCE
+        if click is Click.ACCEPT and is_paid_as_before(record, role):
+            self._form_of, self._is_asked_at_once = Words, True
 
     def answer(self) -> HttpResponse:
         """The form, the question, or what follows a yes. Raises what ``decide`` raises."""
         request, click = self._request, self._click
         require_attached(self._account.pk)
         if request.method != "POST":
-            check_open(self._record, self._role, click)
+            check_open(self._record, self._role, click, self._successor)
             if must_prove(request, self._account):
                 return redirect(where_to_prove(self._account, request.path))
-            return self._question(self._offered()) if click in _ASKED_AT_ONCE else self._form()
-        form = _FORMS.get(click, Words)(request.POST, request.FILES)
+            return self._question(self._offered()) if self._is_asked_at_once else self._form()
+        form = self._form_of(request.POST, request.FILES)
         if not form.is_valid():
             if click is Click.EVIDENCE:
                 return self._question({}, form=form, status=422)
             return self._form(form)
-        content = form.content()
+        content = self._whole(form.content())
         decision_id = sure_of(request, self._signed(content), salt=_SALT)
         if decision_id is None or request.POST.get("read") != "yes":
-            check_open(self._record, self._role, click)
+            check_open(self._record, self._role, click, self._successor)
             try:
-                check_words(self._record, self._role, click, content)
+                check_words(self._record, self._role, click, content, self._successor)
+                if click is Click.REPLACE:
+                    deciding.check_arbiter(self._record, content["arbiter"])
             except Refused as error:
-                if click in _ASKED_AT_ONCE:
+                if self._is_asked_at_once:
                     raise
                 form.add_error(None, said(error))
                 return self._form(form)
@@ -231,12 +273,22 @@ class _Page:
         return redirect("escrow", escrow_id=self._record.escrow_id)
 
     def _offered(self) -> Content:
+        if self._click is Click.MOVE:
+            to = destination(self._record, self._role, self._successor)
+            return {} if to is None else named(to)
         if self._click is not Click.AGREE:
             return {}
         return on_the_table(self._record, self._role)
 
+    def _whole(self, content: Content) -> Content:
+        """With what is shown, though nobody types it: if it is another by then, it is asked anew."""
+        if self._click is not Click.REPLACE or not may_replace(self._record, self._role):
+            return content
+        terms = new_terms(self._record, self._role, int(content["arbiter_bps"]))
+        return {**content, "amount": str(terms.amount)}
+
     def _form(self, form: Words | None = None) -> HttpResponse:
-        context = {**self._facts(), "form": form or _FORMS[self._click]()}
+        context = {**self._facts(), "form": form or self._form_of()}
         return self._render(context, 200 if form is None else 422)
 
     def _question(
@@ -245,15 +297,11 @@ class _Page:
         """``form`` is what was typed: it goes along."""
         click = self._click
         if form is None:
-            form = (
-                _Offer(initial=dict(content))
-                if click is Click.AGREE
-                else _FORMS.get(click, Words)()
-            )
+            form = _Offer(initial=dict(content)) if click in _OFFERED else self._form_of()
         context = {
             **self._facts(),
             "form": form,
-            "asked": ask(self._record, self._role, click, content),
+            "asked": ask(self._record, self._role, click, content, self._successor),
             "sure": new_sure(self._signed(content), salt=_SALT),
             # A file can't travel with a second form: it is chosen beside the question.
             "types_here": click is Click.EVIDENCE,
@@ -279,8 +327,3 @@ class _Page:
         words = {} if self._click is Click.EVIDENCE else dict(content)
         digest = hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()
         return [self._account.pk, self._record.escrow_id, self._click.value, digest]
-
-
-def _share_in(text: str) -> int:
-    """Piconero; a vendor may get nothing in a split."""
-    return 0 if text == "0" else parse_xmr(text)

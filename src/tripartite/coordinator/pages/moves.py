@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from tripartite.coordinator.pages import wording
 from tripartite.coordinator.pages.asking import title_of
 from tripartite.coordinator.pages.wording import Text
-from tripartite.coordinator.wallets.words import open_clicks
+from tripartite.coordinator.wallets.words import Click, open_clicks
 from tripartite.domain.parties import Role
 from tripartite.protocol.next_step import asked_of, must_accept, open_verbs
 from tripartite.protocol.record import Record
@@ -64,19 +64,37 @@ def moves(record: Record, role: Role) -> tuple[Move, ...]:
     )
 
 
-def attached_moves(record: Record, role: Role) -> tuple[Move, ...]:
-    """What a party can decide here whose agent the operator runs: accepting the terms as well."""
-    escrow_id = record.agreement.terms.escrow_id
-    asked = {"accept", "agree", *asked_of(record, role)}
+def attached_moves(
+    record: Record,
+    role: Role,
+    *,
+    successor: Record | None = None,
+    predecessor: Record | None = None,
+) -> tuple[Move, ...]:
+    """What a party can decide here whose agent the operator runs: accepting the terms as well.
+
+    ``successor`` waits for the money of this escrow, and this one for that of its ``predecessor``:
+    a move is decided where the money is. Another arbiter is proposed elsewhere on the page.
+    """
+    asked = {"accept", "agree", "move", *asked_of(record, role)}
+    rows = [(record, click) for click in open_clicks(record, role, successor)]
+    if predecessor is not None and Click.MOVE in open_clicks(predecessor, role, record):
+        rows.insert(0, (predecessor, Click.MOVE))
     return tuple(
         Move(
-            label=title_of(record, role, click),
-            path=reverse("decide", kwargs={"escrow_id": escrow_id, "verb": click.value}),
+            label=title_of(one, role, click),
+            path=where_to_decide(one.escrow_id, click),
             command="",
             is_asked=click.value in asked,
         )
-        for click in open_clicks(record, role)
+        for one, click in rows
+        if click is not Click.REPLACE
     )
+
+
+def where_to_decide(escrow_id: str, click: Click) -> str:
+    """The page on which an attached party decides this."""
+    return reverse("decide", kwargs={"escrow_id": escrow_id, "verb": click.value})
 
 
 def accepting(record: Record, role: Role) -> Move | None:

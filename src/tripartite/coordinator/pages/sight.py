@@ -18,7 +18,8 @@ from django.utils.translation import gettext_noop
 from tripartite.coordinator.accounts.models import Account
 from tripartite.coordinator.escrows.errors import EscrowUnknown
 from tripartite.coordinator.escrows.models import Escrow, Participant
-from tripartite.coordinator.escrows.storage import record_of
+from tripartite.coordinator.escrows.storage import load, record_of
+from tripartite.coordinator.escrows.succeeding import successor_record
 from tripartite.coordinator.events.log import EventType
 from tripartite.coordinator.events.models import Event as LoggedEvent
 from tripartite.coordinator.pages import wording
@@ -195,7 +196,7 @@ def look(account: Account, escrow_id: str, *, required: int) -> Sight:
         parties=_parties(row.escrow_id, people, role),
         deposit=_deposit(record, role),
         accepting=to_accept,
-        moves=attached_moves(record, role) if attached else moves(record, role),
+        moves=_clicks(record, role) if attached else moves(record, role),
         is_attached=attached,
         needs_wallet=attached
         and record.state in BEFORE_THE_WALLET
@@ -224,6 +225,14 @@ def look(account: Account, escrow_id: str, *, required: int) -> Sight:
         changed_at=row.changed_at,
         version=row.version,
     )
+
+
+def _clicks(record: Record, role: Role) -> tuple[Move, ...]:
+    """Buyer and vendor take part in both escrows of a move; a new arbiter in one alone."""
+    named = record.agreement.terms.succeeds
+    before = None if named is None or role is Role.ARBITER else load(named.escrow_id).record
+    after = successor_record(record.escrow_id)
+    return attached_moves(record, role, successor=after, predecessor=before)
 
 
 def alarm_of(row: Escrow, state: State) -> datetime | None:

@@ -100,14 +100,13 @@ CLICKS: Final[Mapping[str, Text]] = {
     "evidence": _("Show evidence"),
     "resume": _("Go on with a frozen escrow"),
     "propose": _("Propose an escrow"),
+    "replace": _("Propose another arbiter"),
+    "move": _("Move the money to the new arbiter's escrow"),
 }
 
 # What is different in ``YOUR_TURN`` for them.
 ATTACHED_TURN: Final[Mapping[str, Text]] = {
-    "move": _(
-        "Another arbiter is proposed to you. A wallet that is registered here can't take part in a "
-        "move: settle, or open a dispute."
-    ),
+    "move": _("Sign that the money is moved to the new arbiter's escrow."),
     "accept_terms": _("Read the terms, then accept or refuse them."),
     "deposit": _("Pay the deposit to the address shown here."),
     "release": _("If all is well with what you bought, release the money."),

@@ -20,7 +20,7 @@ from tripartite.coordinator.escrows.errors import (
     RoleNotYours,
 )
 from tripartite.coordinator.escrows.models import Participant
-from tripartite.coordinator.escrows.succeeding import note_succession
+from tripartite.coordinator.escrows.succeeding import note_agreement, note_succession
 from tripartite.coordinator.events.log import (
     EventType,
     NewEvent,
@@ -175,6 +175,7 @@ def _store(seen: storage.Seen, admission: Admission, remember: Remember) -> Post
         if not storage.store(seen, record, position=position, at=at):
             return None
         _insert(message, position=position, at=at)
+        note_agreement(seen.record, record)
         remember(posted)
         changes = status_changes(record.escrow_id, admission.steps)
         disputes = dispute_events(record, admission.steps)

@@ -100,7 +100,9 @@ class Decision(Body):
     ``accept`` takes ``payout_address``; ``dispute`` and ``state`` take ``text``; ``evidence`` takes
     ``file_name`` and ``file_data`` (base64, up to 256 KiB); ``settle`` takes ``vendor_share``
     (piconero as text); ``rule`` takes ``vendor_bps``; ``agree`` takes the one of the two that is on
-    the table, so that nobody agrees to another offer than the one shown.
+    the table, so that nobody agrees to another offer than the one shown. ``replace`` takes
+    ``arbiter`` (an account), ``arbiter_bps`` (the new arbiter's fee) and, if it has to be so much,
+    ``amount``; ``move``, said where the money is, takes ``successor`` and ``successor_address``.
     """
 
     decision: Click
@@ -110,6 +112,11 @@ class Decision(Body):
     file_data: Annotated[str, Field(max_length=4 * MAX_EVIDENCE_BYTES // 3 + 4)] = ""
     vendor_share: Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,19})?$")] = ""
     vendor_bps: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    arbiter: Name = ""
+    arbiter_bps: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    amount: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,19})?$")] = ""
+    successor: Annotated[str, Field(max_length=64)] = ""
+    successor_address: Address = ""
 
 
 class DecisionShown(Body):

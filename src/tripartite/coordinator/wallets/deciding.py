@@ -17,11 +17,16 @@ from typing import Final
 
 from django.db.models import QuerySet
 
+from tripartite.coordinator.accounts.models import PairedIdentity
 from tripartite.coordinator.accounts.tokens import Caller
+from tripartite.coordinator.escrows.errors import PartyUnknown
 from tripartite.coordinator.escrows.models import Escrow
 from tripartite.coordinator.escrows.storage import record_of
+from tripartite.coordinator.escrows.succeeding import successor_record
 from tripartite.coordinator.keyring import keyring
+from tripartite.coordinator.limits import maintenance
 from tripartite.coordinator.limits.gate import admit as pass_gate
+from tripartite.coordinator.presence.watching import require_arbiter
 from tripartite.coordinator.storing import now, write_transaction
 from tripartite.coordinator.wallets import keys
 from tripartite.coordinator.wallets.credentials import decision_spot
@@ -30,9 +35,11 @@ from tripartite.coordinator.wallets.models import AttachedDecision
 from tripartite.coordinator.wallets.registering import require_attached, role_in
 from tripartite.coordinator.wallets.words import Click, Content, check_open, check_words
 from tripartite.coordinator.work.queue import wake
-from tripartite.domain.limits import Limits
+from tripartite.domain.limits import Limits, require_open
 from tripartite.domain.parties import Role
 from tripartite.domain.secrets import Secret
+from tripartite.domain.succession import SuccessorDiffers
+from tripartite.protocol.record import Record
 
 _REPEATABLE: Final = frozenset({Click.STATE, Click.EVIDENCE})
 """What a party may say several times; anything else is decided once, until its agent has said it."""
@@ -66,7 +73,8 @@ def decide(
 
     ``decision_id`` is a fresh one that the caller's page was given: the same again changes nothing.
     Raises ``EscrowUnknown``, ``EscrowNotYours``, ``IdentityNotAttached``, ``DecisionUnderWay``,
-    ``DecisionsPiledUp``, and what ``check_open`` and ``check_words`` raise.
+    ``DecisionsPiledUp``, what ``check_open`` and ``check_words`` raise, and for another arbiter
+    ``UnderMaintenance``, ``PartyUnknown``, ``SuccessorDiffers``, ``ArbiterOffline``.
     """
     role = role_in(caller, escrow_id)
     require_attached(caller.account_id)
@@ -80,8 +88,11 @@ def decide(
         raise DecisionUnderWay("Your agent is about to say it: look at GET decisions.")
     if waiting.count() >= MOST_WAITING:
         raise DecisionsPiledUp("Wait until the operator's `tripartite attach` runs.")
-    check_open(record, role, click)
-    check_words(record, role, click, content)
+    successor = successor_record(escrow_id)
+    check_open(record, role, click, successor)
+    check_words(record, role, click, content, successor)
+    if click is Click.REPLACE:
+        check_arbiter(record, content["arbiter"])
     return _store(caller, escrow_id, role, click, content, decision_id=decision_id)
 
 
@@ -95,6 +106,23 @@ def read_content(row: AttachedDecision) -> dict[str, str]:
     """What was decided, in detail. Raises ``SealedRowMoved``, ``SealedUnderUnknownKey``."""
     fields: dict[str, str] = json.loads(keyring().open(row.content, decision_spot(row.id)).reveal())
     return fields
+
+
+def check_arbiter(record: Record, name: str) -> None:
+    """Whether this account can take the arbiter's place; the agent's own proposal is judged again.
+
+    Raises ``UnderMaintenance``, ``PartyUnknown``, ``SuccessorDiffers``, ``ArbiterOffline``.
+    """
+    require_open(maintenance.present().reason)
+    row = PairedIdentity.objects.filter(account__name=name, account__is_active=True).first()
+    if row is None:
+        raise PartyUnknown(
+            "Name an account that has paired an agent with this coordinator.",
+            role=Role.ARBITER.value,
+        )
+    if any(party.sign == row.sign for party in record.parties.values()):
+        raise SuccessorDiffers("Name somebody who takes no part in this escrow.")
+    require_arbiter(row.account_id)
 
 
 def _known(caller: Caller, escrow_id: str, decision_id: str) -> AttachedDecision | None:

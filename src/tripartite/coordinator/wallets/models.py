@@ -151,6 +151,12 @@ class AttachCursor(models.Model):
     cursor = models.BigIntegerField(default=0)
 
 
+class AttachDirectory(models.Model):
+    """The mark in the directory that all attach processes share. One row."""
+
+    mark = models.CharField(max_length=64)
+
+
 @receiver(pre_delete, sender=WalletMapping)
 def _keep_while_money_may_be_there(instance: WalletMapping, **_: Any) -> None:  # noqa: ANN401 — as Django calls receivers
     """Without the mapping nobody could sign any more."""

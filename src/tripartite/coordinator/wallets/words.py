@@ -8,12 +8,14 @@ from enum import StrEnum
 from typing import Final
 
 from tripartite.coordinator.wallets.errors import EvidenceTooLarge, OfferChanged, WordsMissing
+from tripartite.coordinator.wallets.moving import destination, is_paid_as_before, named, new_terms
 from tripartite.domain.addresses import parse_address
 from tripartite.domain.lifecycle import RULINGS, Event, MoveNotOpen, Teller, is_open
 from tripartite.domain.parties import Role
 from tripartite.domain.settlement import divide, ruling
 from tripartite.protocol.next_step import MOVE, must_accept, open_verbs
 from tripartite.protocol.record import Record
+from tripartite.protocol.succession import may_replace
 
 Content = Mapping[str, str]
 
@@ -24,6 +26,7 @@ MAX_EVIDENCE_BYTES: Final = 256 * 1024
 
 
 _AGREED: Final = ("vendor_share", "vendor_bps")
+_MOVED: Final = ("successor", "successor_address")
 
 
 class Click(StrEnum):
@@ -41,22 +44,29 @@ class Click(StrEnum):
     EVIDENCE = "evidence"
     RULE = "rule"
     RESUME = "resume"
+    REPLACE = "replace"
+    """Propose an escrow with another arbiter, which takes over the money."""
+    MOVE = "move"
+    """Have the money moved there; decided in the escrow where the money is."""
 
 
-def open_clicks(record: Record, role: Role) -> tuple[Click, ...]:
+def open_clicks(record: Record, role: Role, successor: Record | None = None) -> tuple[Click, ...]:
     """What this party can decide now, in the lifecycle's order.
 
-    Not whether its agent has stopped, which ``RESUME`` is for: only that agent knows. Nor a move to
-    another arbiter's escrow: each escrow of an attached party has a home of its own, so its agent
-    can't look whether the other one's address is right.
+    ``successor`` is the open escrow that is to take over the money. Not whether its agent has
+    stopped, which ``RESUME`` is for: only that agent knows.
     """
     if must_accept(record, role):
         return (Click.ACCEPT, Click.CANCEL)
     found = [Click(verb) for verb in open_verbs(record, role) if verb != MOVE]
     if must_carry_out(record, role) and Click.AGREE not in found:
         found.insert(0, Click.AGREE)
+    if destination(record, role, successor) is not None:
+        found.insert(0, Click.MOVE)
     if _is_argued(record):
         found += [Click.STATE, Click.EVIDENCE]
+    if successor is None and may_replace(record, role):
+        found.append(Click.REPLACE)
     return tuple(found)
 
 
@@ -72,9 +82,9 @@ def must_carry_out(record: Record, role: Role) -> bool:
     )
 
 
-def check_open(record: Record, role: Role, click: Click) -> None:
-    """Raises ``MoveNotOpen``."""
-    if click is Click.RESUME or click in open_clicks(record, role):
+def check_open(record: Record, role: Role, click: Click, successor: Record | None = None) -> None:
+    """``successor`` as in ``open_clicks``. Raises ``MoveNotOpen``."""
+    if click is Click.RESUME or click in open_clicks(record, role, successor):
         return
     raise MoveNotOpen(
         f"The escrow is {record.state.value}: {record.state.meaning} "
@@ -94,16 +104,23 @@ def on_the_table(record: Record, role: Role) -> Content:
     return {}
 
 
-def check_words(record: Record, role: Role, click: Click, content: Content) -> None:
+def check_words(
+    record: Record,
+    role: Role,
+    click: Click,
+    content: Content,
+    successor: Record | None = None,
+) -> None:
     """Whether everything is said that belongs to a click, and can be meant.
 
-    Raises ``WordsMissing``, ``OfferChanged``, ``EvidenceTooLarge``, ``ShareOutOfRange``, and what
-    ``parse_address`` raises.
+    ``successor`` as in ``open_clicks``. Raises ``WordsMissing``, ``OfferChanged``,
+    ``EvidenceTooLarge``, ``ShareOutOfRange``, and what ``parse_address`` and ``new_terms`` raise.
     """
     terms = record.agreement.terms
     match click:
         case Click.ACCEPT:
-            parse_address(_said(content, "payout_address"), terms.network)
+            if content.get("payout_address") or not is_paid_as_before(record, role):
+                parse_address(_said(content, "payout_address"), terms.network)
         case Click.SETTLE:
             share = int(_said(content, "vendor_share"))
             divide(terms.amount, terms.amount, terms.fees, vendor_share=share)
@@ -111,12 +128,16 @@ def check_words(record: Record, role: Role, click: Click, content: Content) -> N
             bps = int(_said(content, "vendor_bps"))
             ruling(terms.amount, terms.amount, terms.fees, vendor_bps=bps)
         case Click.AGREE:
-            named = {name: content[name] for name in _AGREED if name in content}
-            if named != on_the_table(record, role):
+            told = {name: content[name] for name in _AGREED if name in content}
+            if told != on_the_table(record, role):
                 raise OfferChanged("Look at it again, then name what you agree to.")
         case Click.DISPUTE | Click.STATE:
             if len(_said(content, "text").strip()) > MAX_TEXT:
                 raise WordsMissing(f"Say it in up to {MAX_TEXT} characters.")
+        case Click.MOVE:
+            _check_destination(record, role, content, successor)
+        case Click.REPLACE:
+            _check_replacement(record, role, content)
         case Click.EVIDENCE:
             _said(content, "file_name")
             read_file(_said(content, "file_data"))
@@ -138,6 +159,21 @@ def read_file(data: str) -> bytes:
             limit=MAX_EVIDENCE_BYTES,
         )
     return raw
+
+
+def _check_destination(
+    record: Record, role: Role, content: Content, successor: Record | None
+) -> None:
+    to = destination(record, role, successor)
+    if to is None or {name: content.get(name, "") for name in _MOVED} != named(to):
+        raise OfferChanged("Look at it again, then name the escrow and its address.")
+
+
+def _check_replacement(record: Record, role: Role, content: Content) -> None:
+    _said(content, "arbiter")
+    new = new_terms(record, role, int(_said(content, "arbiter_bps")))
+    if content.get("amount", str(new.amount)) != str(new.amount):
+        raise OfferChanged(f"What is sure to arrive is {new.amount} piconero now.")
 
 
 def _is_argued(record: Record) -> bool:

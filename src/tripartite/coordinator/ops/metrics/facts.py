@@ -15,6 +15,7 @@ from typing import Final
 from django.conf import settings
 from django.db import connection
 
+from tripartite.coordinator.limits.gate import shared_places
 from tripartite.coordinator.limits.maintenance import present
 from tripartite.coordinator.ops.metrics.models import AuditPass
 from tripartite.coordinator.storing import now
@@ -98,8 +99,11 @@ def maintenance() -> bool:
 
 def escrows_left(counts: Mapping[State, StateCount]) -> int | None:
     """How many more may be opened now; None without such a limit."""
-    is_open = sum(counts[state].number for state in OPEN)
-    return limits.escrows_left(settings.COORDINATOR.limits, limits.Used(0, is_open))
+    allowed = settings.COORDINATOR.limits
+    if allowed.concurrent_escrows is None:
+        return None
+    is_open = sum(counts[state].number for state in OPEN) - shared_places()
+    return limits.escrows_left(allowed, limits.Used(0, is_open))
 
 
 def silent_escrows() -> Silent:
