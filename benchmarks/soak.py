@@ -38,8 +38,12 @@ _RESULT: Final = Path("build") / "soak.json"
 _TRIOS: Final = 10
 _REST_SECONDS: Final = 10.0
 _SAMPLE_SECONDS: Final = 2.0
-_WARM_UP: Final = 0.25
+_WARM_UP: Final = 0.5
 """The first part of the soak, which isn't judged: caches and pools fill."""
+_WARM_ESCROWS: Final = 600
+"""Nor are the first escrows, however long they take: the coordinator keeps 256 records parsed, and
+SQLite two MiB of pages for each of a dozen connections."""
+_SOON: Final = timedelta(minutes=1)
 _LATE: Final = timedelta(seconds=10)
 _DONE_SECONDS: Final = 60.0
 
@@ -62,8 +66,9 @@ EXIT_STATUS: Final = {Finding.FLAT: 0, Finding.LEAK: 1, Finding.OPEN: 2}
 class Sample:
     """What the coordinator held at one moment; ``seconds`` since the soak began.
 
-    ``due`` are the rows of work that somebody will look at, ``late`` those whose time was more than
-    ten seconds ago.
+    ``due`` are the rows of work whose time has come or comes within a minute, ``late`` those whose
+    time was more than ten seconds ago, ``planned`` all others. An escrow that has ended leaves its
+    deadline behind, hours away: nobody looks at it before, and then it goes.
     """
 
     seconds: float
@@ -74,6 +79,7 @@ class Sample:
     threads: int
     connections: int
     due: int
+    planned: int
     late: int
     failing: int
 
@@ -138,7 +144,11 @@ def measure(
 def judge(samples: Sequence[Sample], left: Leftovers) -> Verdict:
     """What the samples mean; those of the warm-up don't count. Pure."""
     last = samples[-1].seconds if samples else 0.0
-    warm = [one for one in samples if one.seconds >= last * _WARM_UP]
+    warm = [
+        one
+        for one in samples
+        if one.seconds >= last * _WARM_UP and one.escrows_ended >= _WARM_ESCROWS
+    ]
     escrows = [float(one.escrows_ended) for one in warm]
     return Verdict(
         {
@@ -193,7 +203,7 @@ def _look(coordinator: CoordinatorProcess, books: Books, *, seconds: float) -> S
     }
     ended = sum(states.get(state.value, 0) for state in CLOSED)
     work = books.rows("SELECT due, failures FROM work_workitem WHERE due IS NOT NULL")
-    now = datetime.now(UTC)
+    moments, now = [_moment(due) for due, _ in work], datetime.now(UTC)
     return Sample(
         seconds=round(seconds, 1),
         escrows_ended=ended,
@@ -202,8 +212,9 @@ def _look(coordinator: CoordinatorProcess, books: Books, *, seconds: float) -> S
         files=sum(_count(Path(f"/proc/{pid}/fd")) for pid in pids),
         threads=sum(_count(Path(f"/proc/{pid}/task")) for pid in pids),
         connections=books.connections(pids),
-        due=len(work),
-        late=sum(now - _moment(due) > _LATE for due, _ in work),
+        due=sum(one - now <= _SOON for one in moments),
+        planned=sum(one - now > _SOON for one in moments),
+        late=sum(now - one > _LATE for one in moments),
         failing=sum(int(str(failures)) > 0 for _, failures in work),
     )
 

@@ -9,7 +9,7 @@ from benchmarks.soak import EXIT_STATUS, Sample, judge
 
 START = Sample(
     seconds=0.0, escrows_ended=0, escrows_open=15, rss_mib=120.0, files=60, threads=20,
-    connections=6, due=20, late=0, failing=0,
+    connections=6, due=20, planned=40, late=0, failing=0,
 )  # fmt: skip
 CLEAN = Leftovers(open_escrows=0, due_work=0, failing_work=0, agents_lost=0)
 
@@ -17,7 +17,7 @@ CLEAN = Leftovers(open_escrows=0, due_work=0, failing_work=0, agents_lost=0)
 def samples() -> list[Sample]:
     """A coordinator that warms up, and then holds what it has."""
     return [
-        replace(START, seconds=2.0 * n, escrows_ended=3 * n, rss_mib=min(120.0 + n, 145.0))
+        replace(START, seconds=2.0 * n, escrows_ended=20 * n, rss_mib=min(120.0 + n, 145.0))
         for n in range(100)
     ]
 
