@@ -41,8 +41,9 @@ bench: setup ## our figures beside those of the bare calls; writes a JSON each i
 	$(BIN)/python -m benchmarks.nodes
 	$(BIN)/python -m benchmarks.deadlines
 	$(BIN)/python -m benchmarks.scraping
+	$(BIN)/python -m benchmarks.many_open
 
-load: setup ## thousands of simulated agents connected, 100 escrows a minute; writes build/load.json
+load: setup ## simulated agents and escrows: 10,000 connected, 100 a minute; ARGS=--soak seeks leaks
 	$(BIN)/python -m benchmarks.load $(ARGS)
 
 lies: setup ## only the lies of the threat model, told to real agents; writes build/lies.json

@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 
+from benchmarks.copies import copy_escrow
 from benchmarks.processes import usage
 from benchmarks.relay import Crowd, say_set_ups
 from tests.contract import postgres
@@ -168,49 +169,8 @@ def fill(url: str, size: int) -> None:
         count = database.execute("SELECT COUNT(*) FROM escrows_escrow").fetchone()
         assert row is not None
         assert count is not None
-        numbers = (int(count[0]), size - 1)
-        for table, columns in _COPIED.items():
-            _copy(database, table, columns, str(row[0]), numbers)
+        copy_escrow(database, str(row[0]), first=int(count[0]), last=size - 1)
         database.execute("ANALYZE")
-
-
-# Which columns of a copy differ, and how: {new} is its id, {old} the original's.
-_NEW: Final = "md5('copy-' || n)"
-_COPIED: Final[dict[str, dict[str, str]]] = {
-    "escrows_escrow": {
-        "escrow_id": _NEW,
-        "snapshot": f"replace(snapshot, %(old)s, {_NEW})",
-    },
-    "escrows_participant": {"id": "nextval('escrows_participant_id_seq')", "escrow_id": _NEW},
-    "relay_message": {"escrow_id": _NEW},
-    "work_workitem": {"key": f"replace(key, %(old)s, {_NEW})"},
-}
-
-
-def _copy(
-    database: psycopg.Connection[tuple[object, ...]],
-    table: str,
-    changed: dict[str, str],
-    old: str,
-    numbers: tuple[int, int],
-) -> None:
-    found = database.execute(
-        "SELECT column_name FROM information_schema.columns WHERE table_name = %s"
-        " AND is_generated = 'NEVER' ORDER BY ordinal_position",
-        [table],
-    ).fetchall()
-    columns = [str(name) for (name,) in found]
-    values = [changed.get(name, name) for name in columns]
-    where = (
-        "key LIKE '%%' || %(old)s || '%%'" if table == "work_workitem" else "escrow_id = %(old)s"
-    )
-    names = ", ".join(columns)
-    database.execute(
-        f"INSERT INTO {table} ({names}) OVERRIDING SYSTEM VALUE"
-        f" SELECT {', '.join(values)}"
-        f" FROM {table}, generate_series(%(first)s::int, %(last)s::int) AS n WHERE {where}".encode(),
-        {"old": old, "first": numbers[0], "last": numbers[1]},
-    )
 
 
 def _say(figures: dict[str, object]) -> None:

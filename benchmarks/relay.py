@@ -122,6 +122,11 @@ def say_set_ups(crowd: Crowd, escrows: int) -> None:
 
 def script(identities: Mapping[Role, Identity]) -> tuple[Message, ...]:
     """All messages of one set-up, in order."""
+    return tuple(admission.message for admission in set_up(identities).log)
+
+
+def set_up(identities: Mapping[Role, Identity]) -> Trade:
+    """One escrow, from the proposal to the attested address, between these three."""
     trade = Trade(identities=identities, terms=terms(escrow_id=secrets.token_hex(16)))
     trade.agree()
     for this in SECRET_ROUNDS:
@@ -134,7 +139,7 @@ def script(identities: Mapping[Role, Identity]) -> tuple[Message, ...]:
             trade.say(role, Kind.KEY_EXCHANGE, body, attempt=attempt, round_=this)
     for role in Role:
         trade.attest(role)
-    return tuple(admission.message for admission in trade.log)
+    return trade
 
 
 def _batch(crowd: Crowd, pid: int, *, escrows: int, listening: bool) -> RelaySample:

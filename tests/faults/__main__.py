@@ -12,7 +12,7 @@ from typing import Final
 
 from rich.console import Console
 
-from tests.faults import past, planning, table
+from tests.faults import past, planning, proving, table
 from tests.faults.campaign import Campaign, undisturbed
 from tests.faults.running import Ending
 from tests.faults.striking import VICTIMS
@@ -32,6 +32,11 @@ def main() -> None:
     def say(line: str) -> None:
         console.print(f"{time.monotonic() - began:6.0f} s  {line}", highlight=False, markup=False)
 
+    if given.prove:
+        missed = proving.prove(say)
+        for one in missed:
+            say(f"NOT NOTICED: {one}")
+        sys.exit(1 if missed else 0)
     before = past.read(_RESULT) if given.resume else []
     if given.forget_failures:
         before = [ending for ending in before if ending.survived]
@@ -121,6 +126,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, help="begin no escrow after so many minutes")
     parser.add_argument(
         "--per-escrow", type=int, default=planning.PER_ESCROW, help="kills that share an escrow"
+    )
+    parser.add_argument(
+        "--prove", action="store_true", help="only show that broken agents would be noticed"
     )
     parser.add_argument("--devnets", type=int, default=2, help="so many escrows at once (2)")
     return parser.parse_args()

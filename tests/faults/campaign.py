@@ -161,13 +161,18 @@ def describe(ending: Ending) -> str:
 
 
 @contextmanager
-def arena(say: Say) -> Iterator[Arena]:
-    """A devnet of its own; its directory stays if anything went wrong."""
+def arena(say: Say, *, agent_program: str | None = None) -> Iterator[Arena]:
+    """A devnet of its own; its directory stays if anything went wrong.
+
+    ``agent_program`` takes the place of the usual agent with points.
+    """
     directory = Path(tempfile.mkdtemp(prefix="tripartite-faults-"))
     devnet = Devnet.start(directory, pace=_PACE)
     done = False
     try:
         made = Arena(devnet, devnet.community)
+        if agent_program is not None:
+            made.agent_program = agent_program
         made.open()
         say(f"runs in {directory}")
         yield made

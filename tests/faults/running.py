@@ -5,12 +5,16 @@ Whoever decides does it as a person does, by a command; ``ways`` says who decide
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Final, cast
 
+from tests.faults.alarms import lasting
 from tests.faults.striking import Arena, patiently
 from tests.faults.switchboard import Kill, Point
 from tests.faults.ways import AMOUNT, ARBITER_PERCENT, STATE, VENDOR_SHARE, Way, due
@@ -28,6 +32,8 @@ PATIENCE: Final = 300.0
 _POLL_SECONDS: Final = 0.1
 _BLOCK_SECONDS: Final = 2.0
 _COMMAND_TRIES: Final = 40
+_CLOSING_SECONDS: Final = 30.0
+"""How long the coordinator may take to notice that what it raised an alarm for has moved on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +60,9 @@ class Ending:
 
 
 class _Run:
-    def __init__(self, arena: Arena, way: Way) -> None:
+    def __init__(self, arena: Arena, way: Way, patience: float) -> None:
         self.arena = arena
+        self.patience = patience
         self.devnet = arena.devnet
         self.way = way
         self.deal: Deal | None = None
@@ -146,7 +153,7 @@ class _Run:
 
     def _until(self, fact: Fact, *, mining: bool = False, what: str | None = None) -> None:
         """Wait, also while somebody who knows is down."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         next_block = time.monotonic() + _BLOCK_SECONDS
         while not _holds(fact):
             now = time.monotonic()
@@ -159,17 +166,23 @@ class _Run:
             time.sleep(_POLL_SECONDS)
 
 
-def run(arena: Arena, kills: Sequence[Kill] = (), *, way: Way = Way.RELEASE) -> Ending:
+def run(
+    arena: Arena,
+    kills: Sequence[Kill] = (),
+    *,
+    way: Way = Way.RELEASE,
+    patience: float = PATIENCE,
+) -> Ending:
     """One escrow, these kills, and what became of it. Raises what the harness itself got wrong.
 
-    All kills are of that ``way``.
+    All kills are of that ``way``; ``patience`` are seconds for one fact.
     """
     began = time.monotonic()
     arena.settle()
     before = arena.income or arena.look_into_purses()
     troubles_before = set(arena.devnet.troubles())
     watch = arena.switchboard.watch(kills)
-    attempt = _Run(arena, way)
+    attempt = _Run(arena, way, patience)
     faults: list[str] = []
     try:
         attempt.go()
@@ -190,10 +203,10 @@ def run(arena: Arena, kills: Sequence[Kill] = (), *, way: Way = Way.RELEASE) -> 
     if deal is not None:
         attempts = deal.overview().attempt
         restarts, said = _said(deal)
-        alarms = tuple(
-            f"{role.value}: {code}" for role, seat in deal.seats.items() for code in seat.alarms()
-        )
+        noted = {role: seat.alarms() for role, seat in deal.seats.items()}
+        alarms = tuple(f"{role.value}: {code}" for role, codes in noted.items() for code in codes)
         faults += _wrongs(deal, way, income, said)
+        faults += lasting(_frozen(deal), noted, _open_cases(arena, deal))
         if attempts > 1 + len(kills):
             faults.append(f"{attempts} attempts at the key exchange for {len(kills)} kills")
     return Ending(
@@ -224,6 +237,34 @@ def _wrongs(deal: Deal, way: Way, income: dict[Role, dict[str, int]], said: list
     if len(set(said)) > 1:
         wrongs.append(f"several payouts were signed: {sorted(set(said))}")
     return wrongs
+
+
+def _frozen(deal: Deal) -> dict[Role, str]:
+    """Why an agent does nothing more for this escrow, for each that doesn't."""
+    found: dict[Role, str] = {}
+    for role, seat in deal.seats.items():
+        known = seat.party.escrow(deal.escrow_id)
+        if known is not None and known["frozen"] is not None:
+            found[role] = str(cast("dict[str, object]", known["frozen"])["code"])
+    return found
+
+
+def _open_cases(arena: Arena, deal: Deal) -> int:
+    """Recovery cases of this escrow that are open still, a moment after its end."""
+    database = arena.community.coordinator.database
+    deadline = time.monotonic() + _CLOSING_SECONDS
+    while (count := _cases(database, deal.escrow_id)) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    return count
+
+
+def _cases(database: Path, escrow_id: str) -> int:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=60.0)) as books:
+        ((count,),) = books.execute(
+            "SELECT count(*) FROM recovery_incident WHERE escrow_id = ? AND cleared_at IS NULL",
+            (escrow_id,),
+        )
+    return int(count)
 
 
 def _kinds(deal: Deal) -> set[Kind]:

@@ -65,6 +65,8 @@ class Arena:
         self.devnet = devnet
         self.community = community
         self.switchboard = Switchboard(devnet.directory / "faults.socket", self)
+        self.agent_program = "tests.faults.agent"
+        """The module that is started as each party's agent."""
         self.failures: list[BaseException] = []
         self.income: dict[Role, dict[str, int]] = {}
         """What each party's own wallet had got at the last look: piconero by transaction id."""
@@ -81,7 +83,7 @@ class Arena:
             sys.executable, "-m", "tests.faults.coordinator", socket,
         )  # fmt: skip
         for role, party in self.community.parties.items():
-            party.entry = (sys.executable, "-m", "tests.faults.agent", agent(role), socket)
+            party.entry = (sys.executable, "-m", self.agent_program, agent(role), socket)
         self._restart_all()
 
     def close(self) -> None:

@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Annotated
 
 from django.conf import settings
+from django.http import HttpResponse
 from ninja import Query, Router, Status
 from pydantic import Field
 
 from tripartite.coordinator.accounts.gates import let_propose
+from tripartite.coordinator.answering import as_it_is
 from tripartite.coordinator.authentication import ApiRequest
 from tripartite.coordinator.escrows import summary
 from tripartite.coordinator.ops.idempotency import once
@@ -171,7 +173,7 @@ def propose(request: ApiRequest, body: Proposal) -> Status[object]:
 
 
 @router.get("", response=Summaries)
-def list_escrows(request: ApiRequest, wanted: Query[Wanted]) -> object:
+def list_escrows(request: ApiRequest, wanted: Query[Wanted]) -> HttpResponse:
     """The caller's escrows, the newest first."""
     page = summary.summaries(
         request.auth.account_id,
@@ -180,12 +182,14 @@ def list_escrows(request: ApiRequest, wanted: Query[Wanted]) -> object:
         limit=wanted.limit,
         required=settings.COORDINATOR.confirmations,
     )
-    return {"escrows": page.summaries, "next": page.next}
+    return as_it_is({"escrows": page.summaries, "next": page.next})
 
 
 @router.get("/{escrow_id}", response=Summary)
-def show_escrow(request: ApiRequest, escrow_id: str) -> object:
+def show_escrow(request: ApiRequest, escrow_id: str) -> HttpResponse:
     """One escrow of the caller."""
-    return summary.summary(
-        request.auth.account_id, escrow_id, required=settings.COORDINATOR.confirmations
+    return as_it_is(
+        summary.summary(
+            request.auth.account_id, escrow_id, required=settings.COORDINATOR.confirmations
+        )
     )

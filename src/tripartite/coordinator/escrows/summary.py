@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from tripartite.coordinator.escrows.errors import EscrowUnknown
 from tripartite.coordinator.escrows.models import Escrow, Participant
@@ -32,6 +32,12 @@ class Page:
 
     summaries: tuple[Mapping[str, object], ...]
     next: str | None
+
+
+class _Party(NamedTuple):
+    account_id: int
+    name: str
+    fingerprint: str
 
 
 def summary(account_id: int, escrow_id: str, *, required: int) -> Mapping[str, object]:
@@ -70,16 +76,15 @@ def summaries(
 def _summaries(
     rows: Iterable[Escrow], account_id: int, *, required: int
 ) -> list[Mapping[str, object]]:
-    rows = list(rows)
-    parties: dict[str, dict[str, Participant]] = {row.escrow_id: {} for row in rows}
-    for one in Participant.objects.filter(escrow__in=rows).select_related("account"):
-        parties[one.escrow_id][one.role] = one
-    opened = _disputes([row.escrow_id for row in rows])
-    overdue = _overdue([row.escrow_id for row in rows])
+    records = [(row, record_of(row.escrow_id, row.version, row.snapshot)) for row in rows]
+    parties = _parties([row.escrow_id for row, _ in records])
+    opened = _disputes([row.escrow_id for row, record in records if record.disputed_by is not None])
+    overdue = _overdue([row.escrow_id for row, _ in records])
     agents = presence_of({one.account_id for some in parties.values() for one in some.values()})
     return [
         _summary(
             row,
+            record,
             parties[row.escrow_id],
             account_id,
             required=required,
@@ -87,12 +92,25 @@ def _summaries(
             overdue=row.escrow_id in overdue,
             agents=agents,
         )
-        for row in rows
+        for row, record in records
     ]
 
 
+def _parties(escrow_ids: list[str]) -> Mapping[str, Mapping[str, _Party]]:
+    """Who holds which role; without their models, which a page of escrows has hundreds of."""
+    found: dict[str, dict[str, _Party]] = {escrow_id: {} for escrow_id in escrow_ids}
+    rows = Participant.objects.filter(escrow_id__in=escrow_ids).values_list(
+        "escrow_id", "role", "account_id", "account__name", "fingerprint"
+    )
+    for escrow_id, role, account_id, name, fingerprint in rows:
+        found[escrow_id][role] = _Party(account_id, name, fingerprint)
+    return found
+
+
 def _disputes(escrow_ids: list[str]) -> dict[str, datetime]:
-    """When each dispute was opened, by our clock."""
+    """When each dispute was opened, by our clock. Most escrows have none, and aren't asked for."""
+    if not escrow_ids:
+        return {}
     found = (
         Message.objects.filter(escrow_id__in=escrow_ids, kind=Kind.DISPUTE.value)
         .order_by("position")
@@ -111,7 +129,8 @@ def _overdue(escrow_ids: list[str]) -> frozenset[str]:
 
 def _summary(
     row: Escrow,
-    parties: Mapping[str, Participant],
+    record: Record,
+    parties: Mapping[str, _Party],
     account_id: int,
     *,
     required: int,
@@ -119,7 +138,6 @@ def _summary(
     overdue: bool,
     agents: Mapping[int, Presence],
 ) -> Mapping[str, object]:
-    record = record_of(row.escrow_id, row.version, row.snapshot)
     missing, surplus = shortfall(record.reports, record.agreement.terms.amount_due)
     return {
         "escrow_id": row.escrow_id,
@@ -129,7 +147,7 @@ def _summary(
         "role": next(role for role, one in parties.items() if one.account_id == account_id),
         "parties": {
             role.value: {
-                "account": parties[role.value].account.name,
+                "account": parties[role.value].name,
                 "fingerprint": parties[role.value].fingerprint,
                 "agent": None
                 if (seen := agents.get(parties[role.value].account_id)) is None

@@ -16,6 +16,7 @@ from ninja.decorators import decorate_view
 from pydantic import Field
 
 from tripartite.coordinator.accounts.tokens import TokenInvalid, TokenMissing
+from tripartite.coordinator.answering import as_it_is
 from tripartite.coordinator.authentication import ApiRequest, Bearer
 from tripartite.coordinator.escrows.storage import require_party
 from tripartite.coordinator.ops.idempotency import once
@@ -140,7 +141,7 @@ def _envelope_in(body: bytes) -> str | None:
 
 
 @router.get("/{escrow_id}/messages", response=Messages)
-def read_messages(request: ApiRequest, escrow_id: str, wanted: Query[Wanted]) -> object:
+def read_messages(request: ApiRequest, escrow_id: str, wanted: Query[Wanted]) -> HttpResponse:
     """Everything said in an escrow, in order."""
     require_party(request.auth.account_id, escrow_id)
     rows = list(
@@ -149,10 +150,12 @@ def read_messages(request: ApiRequest, escrow_id: str, wanted: Query[Wanted]) ->
         .values_list("position", "text", "received_at")[: wanted.limit + 1]
     )
     shown = rows[: wanted.limit]
-    return {
-        "messages": [
-            {"position": position, "envelope": text, "received_at": received_at}
-            for position, text, received_at in shown
-        ],
-        "next": shown[-1][0] if len(rows) > wanted.limit else None,
-    }
+    return as_it_is(
+        {
+            "messages": [
+                {"position": position, "envelope": text, "received_at": received_at}
+                for position, text, received_at in shown
+            ],
+            "next": shown[-1][0] if len(rows) > wanted.limit else None,
+        }
+    )
