@@ -193,7 +193,7 @@ def _settle(url: str, escrows: int) -> None:
             "SELECT key, due, lease_until, failures, last_error FROM work_workitem"
             " WHERE key NOT LIKE 'deadline:%'"
         ).fetchall()
-    raise NotSettled(f"not all of {escrows} escrows are watched: {row}, {work}")
+    raise NotSettled(f"not all of {escrows} escrows are watched: {work}")
 
 
 def _questions(pairs: Sequence[tuple[str, str]], head: int) -> Iterator[tuple[str, str, str]]:
