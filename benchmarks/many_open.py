@@ -188,7 +188,12 @@ def _settle(url: str, escrows: int) -> None:
         if row is not None and int(str(row[0])) >= escrows:
             return
         time.sleep(_POLL_SECONDS)
-    raise NotSettled(f"not all of {escrows} escrows are watched")
+    with psycopg.connect(url) as database:
+        work = database.execute(
+            "SELECT key, due, lease_until, failures, last_error FROM work_workitem"
+            " WHERE key NOT LIKE 'deadline:%'"
+        ).fetchall()
+    raise NotSettled(f"not all of {escrows} escrows are watched: {work}")
 
 
 def _questions(pairs: Sequence[tuple[str, str]], head: int) -> Iterator[tuple[str, str, str]]:

@@ -1,7 +1,7 @@
 """Answers that were made here field by field, written as the framework writes them.
 
-It would first read them again, field by field, against the schema that it shows to others: for a page
-of a hundred escrows that took a third of all the time. Tests compare these answers with their
+It would first read them again, field by field, against the schema that it shows to others, which
+was a large part of what a page of a hundred escrows cost. Tests compare these answers with their
 schemas instead.
 """
 
