@@ -34,7 +34,7 @@ SECTIONS = {"Unit", "Service", "Install"}
 OTHERS = {
     "Description", "After", "Wants", "User", "Group", "EnvironmentFile", "ExecStart",
     "TimeoutStopSec", "Type", "Restart", "RestartSec", "StateDirectory", "LogsDirectory",
-    "LogsDirectoryMode", "WantedBy",
+    "LogsDirectoryMode", "WantedBy", "StartLimitIntervalSec",
 }  # fmt: skip  # a list of names
 
 
@@ -86,6 +86,15 @@ def test_a_unit_starts_a_command_that_there_is(unit: Path) -> None:
     page = CliRunner().invoke(build(wanted), wanted, env={"COLUMNS": "300"})
     assert page.exit_code == 0
     assert [one for one in options if not re.search(rf"{one}\b", page.stdout)] == []
+
+
+def test_no_unit_is_given_up_while_its_database_is_away() -> None:
+    """systemd starts a unit five times in ten seconds, and then never again by itself."""
+    for unit in UNITS:
+        said = directives(unit)
+        if "Restart" in said:
+            endless = said.get("StartLimitIntervalSec") == "0"
+            assert endless or int(said["RestartSec"]) >= 5, unit.name
 
 
 def test_an_agent_runs_as_another_user_than_a_coordinator() -> None:
