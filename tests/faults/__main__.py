@@ -87,6 +87,7 @@ def _facts(found: Sequence[table.Result], endings: Sequence[Ending]) -> dict[str
         "not_reached": tally["not reached"],
         "not_made": tally["not made"],
         "double_payouts": sum(1 for ending in endings if ending.payouts > 1),
+        "stuck_without_a_kill": sum(1 for one in endings if not one.survived and not one.struck),
         "places": len({(one.kill.way, one.kill.point) for one in found}),
         "cells": cells,
         "cells_with_a_kill": met,

@@ -33,7 +33,7 @@ from tripartite.domain.secrets import Secret
 from tripartite.domain.settlement import FeeRule, NetworkFeeBearer, Recipient
 from tripartite.monero.errors import StaleMultisigData, WalletCannotOpen
 from tripartite.monero.monerod import KeyImageStatus, Monerod
-from tripartite.monero.processes import MonerodProcess
+from tripartite.monero.processes import MonerodProcess, WalletNotMade
 from tripartite.monero.signing import SigningWallet
 from tripartite.monero.supervision import crash_marks
 from tripartite.monero.wallet_results import Recipient as To
@@ -376,6 +376,32 @@ def test_a_node_of_another_network_is_refused(node: MonerodProcess, tmp_path: Pa
     ):
         pass
     assert _wallet_rpcs(tmp_path) == []
+
+
+def test_a_wallet_made_while_the_node_was_away_is_not_used(tmp_path: Path) -> None:
+    """It would never see its deposit: it guesses from when to scan, and on regtest far too late."""
+    nodes = [MonerodProcess.start(tmp_path / "node")]
+
+    class Away:
+        """Whoever makes a wallet makes it without the node, which comes back afterwards."""
+
+        def __enter__(self) -> None:
+            nodes[-1].kill()
+
+        def __exit__(self, *_: object) -> None:
+            nodes.append(MonerodProcess.start(tmp_path / "node", port=nodes[0].port))
+
+    try:
+        there = Node(nodes[0].url)
+        with (
+            WalletPool(
+                tmp_path / "pool", network=Network.REGTEST, node=there, slots=1, heavy=Away()
+            ) as pool,
+            pytest.raises(WalletNotMade),
+        ):
+            pool.make(pool.new_ref(), at_once=True)
+    finally:
+        nodes[-1].stop()
 
 
 def test_a_node_that_is_down_makes_nothing_start(tmp_path: Path) -> None:

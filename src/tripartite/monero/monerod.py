@@ -31,7 +31,8 @@ class NodeInfo:
     """A node's own account of itself. ``height`` counts blocks: the top one is ``height - 1``.
 
     ``target_height`` is 0 when the node knows of no higher chain. ``version`` is empty when the
-    node is restricted. ``untrusted`` answers came from a bootstrap node.
+    node is restricted. ``untrusted`` answers came from a bootstrap node. ``started`` is when its
+    process began, in seconds since 1970; 0 when it is restricted.
     """
 
     network: Network
@@ -43,6 +44,7 @@ class NodeInfo:
     untrusted: bool
     pool_size: int
     version: str
+    started: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,7 @@ class Monerod(Client):
             untrusted=answer.flag("untrusted", False),
             pool_size=answer.amount("tx_pool_size"),
             version=answer.text("version", ""),
+            started=answer.amount("start_time", 0),
         )
 
     def get_version(self) -> NodeVersion:

@@ -38,7 +38,7 @@ _PORT_ATTEMPTS: Final = 5
 
 
 class WalletNotMade(Unavailable):
-    """monero-wallet-cli did not make the wallet."""
+    """The wallet was not made, or not so that it can be used."""
 
     code: ClassVar[str] = "wallet_not_made"
 
