@@ -59,6 +59,13 @@ _SHARES: Final[Mapping[str, int]] = {
     "events": 20,
 }
 """Of 100 questions. A page shows 20 escrows; 100 are the most that the API gives at once."""
+_LONG_LISTS: Final[Mapping[str, int]] = {
+    "list of 100": 30,
+    "escrow": 30,
+    "messages": 20,
+    "events": 20,
+}
+"""The same with the longest lists only."""
 
 
 class NotSettled(Exception):
@@ -77,7 +84,8 @@ def main() -> None:
         stack.callback(coordinator.stop)
         assert coordinator.pid is not None
         alone = usage(coordinator.pid).rss_mib
-        questions = fill(coordinator, url, given.escrows)
+        shares = _LONG_LISTS if given.long_lists else _SHARES
+        questions = fill(coordinator, url, given.escrows, shares)
         if given.profile:
             print(f"the coordinator's process is {coordinator.pid}", flush=True)
         order = Order(coordinator.url, given.rate, given.seconds, _SEED, questions)
@@ -91,6 +99,7 @@ def main() -> None:
     figures = {
         "open_escrows": given.escrows,
         "requests_per_second": given.rate,
+        "long_lists": given.long_lists,
         "requests": len(every),
         "bad_answers": answers["bad"],
         "api_ms_p50": round(percentile(every, 50), 1),
@@ -115,7 +124,9 @@ def main() -> None:
         sys.exit(1)
 
 
-def fill(coordinator: CoordinatorProcess, url: str, escrows: int) -> Sequence[tuple[str, str, str]]:
+def fill(
+    coordinator: CoordinatorProcess, url: str, escrows: int, shares: Mapping[str, int]
+) -> Sequence[tuple[str, str, str]]:
     """Have that many open escrows; what may be asked about them. Raises NotSettled."""
     crowds = [Crowd(coordinator) for _ in range(_TRIOS)]
     originals: list[tuple[Crowd, str]] = []
@@ -145,7 +156,7 @@ def fill(coordinator: CoordinatorProcess, url: str, escrows: int) -> Sequence[tu
     tokens = [token.reveal() for crowd in crowds for token in crowd.tokens.values()]
     by_digest = {hashlib.sha256(token.encode()).hexdigest(): token for token in tokens}
     pairs = [(by_digest[str(digest)], str(escrow_id)) for digest, escrow_id in mine]
-    return tuple(_questions(pairs, int(str(head[0]))))
+    return tuple(_questions(pairs, int(str(head[0])), shares))
 
 
 def asked(order: Order, pid: int) -> tuple[Mapping[str, object], float]:
@@ -196,10 +207,12 @@ def _settle(url: str, escrows: int) -> None:
     raise NotSettled(f"not all of {escrows} escrows are watched: {work}")
 
 
-def _questions(pairs: Sequence[tuple[str, str]], head: int) -> Iterator[tuple[str, str, str]]:
-    """Some of each kind, in the shares above, about escrows and from callers drawn by chance."""
+def _questions(
+    pairs: Sequence[tuple[str, str]], head: int, shares: Mapping[str, int]
+) -> Iterator[tuple[str, str, str]]:
+    """Some of each kind, in these shares, about escrows and from callers drawn by chance."""
     chance = random.Random(_SEED)
-    for kind, share in _SHARES.items():
+    for kind, share in shares.items():
         for _ in range(share * 20):
             token, escrow_id = chance.choice(pairs)
             paths = {
@@ -217,6 +230,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--escrows", type=int, default=10_000, help="open ones (10000)")
     parser.add_argument("--rate", type=float, default=100.0, help="requests a second (100)")
     parser.add_argument("--seconds", type=float, default=60.0, help="for so long (60)")
+    parser.add_argument("--long-lists", action="store_true", help="every list is one of 100")
     parser.add_argument("--profile", action="store_true", help="say which process to look into")
     return parser.parse_args()
 
