@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from tests.functional.daemons import NOBODY
 from tests.functional.kit.pen import Pen
 from tests.liars.court import Court, changed, frozen, shown_state
 from tests.liars.lies import lie
@@ -13,8 +14,10 @@ from tests.liars.postman import Lie, Mail, Object, Question, Reply
 from tripartite.devnet.deals import Deal
 from tripartite.domain.lifecycle import State
 from tripartite.domain.parties import Role
+from tripartite.protocol.bodies import write_move
 from tripartite.protocol.canonical import Json
 from tripartite.protocol.envelope import Kind, read_envelope
+from tripartite.protocol.record import Successor
 
 COORDINATOR = "coordinator"
 BUYER, VENDOR, ARBITER = Role
@@ -38,6 +41,11 @@ BUYER, VENDOR, ARBITER = Role
         pytest.param(
             BUYER, VENDOR, Kind.SETTLEMENT_ACCEPT, {"offer": "ab" * 32},
             marks=lie("forges-a-settlement", by=COORDINATOR, answer="signature_invalid"),
+        ),
+        pytest.param(
+            VENDOR, BUYER, Kind.SETTLEMENT_OFFER,
+            write_move(Successor("cd" * 16, "ef" * 32, NOBODY)),
+            marks=lie("forges-a-move", by=COORDINATOR, answer="signature_invalid"),
         ),
         pytest.param(
             ARBITER, VENDOR, Kind.RULING, {"vendor_bps": 0, "cosigner": "buyer"},

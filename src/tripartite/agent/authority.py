@@ -17,6 +17,7 @@ from tripartite.domain.lifecycle import RULINGS, Event
 from tripartite.domain.parties import Role
 from tripartite.protocol.bodies import read_offer, read_offer_accept, read_ruling
 from tripartite.protocol.envelope import Kind, Message, read_envelope
+from tripartite.protocol.next_step import ruling_to_sign
 from tripartite.protocol.record import Payout, Record
 
 
@@ -45,10 +46,8 @@ _OWN_WORD: Final = {
 
 def asks_person(record: Record, role: Role) -> bool:
     """Whether this party is to sign a ruling that isn't wholly in its favour."""
-    payout = record.payout
-    if payout is None or payout.event not in RULINGS or payout.cosigner is not role:
-        return False
-    return payout.txid is None and (payout.event, role) not in _BY_ITSELF
+    ruling = ruling_to_sign(record, role)
+    return ruling is not None and (ruling.event, role) not in _BY_ITSELF
 
 
 def waits_for_person(journal: Journal, case: StoredCase) -> bool:

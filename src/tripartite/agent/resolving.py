@@ -16,13 +16,13 @@ from tripartite.agent.home import OpenHome
 from tripartite.agent.journal import StoredCase
 from tripartite.agent.succession import find_successor, require_destination
 from tripartite.domain.errors import Refused
-from tripartite.domain.lifecycle import RULINGS
 from tripartite.domain.parties import Role
 from tripartite.domain.settlement import ALL_BPS
 from tripartite.domain.terms import Details
 from tripartite.protocol.bodies import write_move
 from tripartite.protocol.canonical import Json
 from tripartite.protocol.envelope import Kind, read_envelope
+from tripartite.protocol.next_step import ruling_to_sign
 from tripartite.protocol.record import Offer, Record, Successor
 from tripartite.protocol.succession import may_replace
 
@@ -215,10 +215,8 @@ def _offers(look: _Look) -> list[Offer]:
 
 
 def _carry_out(opened: OpenHome, look: _Look) -> Choice:
-    payout = look.record.payout
     text = opened.journal.said(look.case.escrow_id, Kind.RULING, Role.ARBITER)
-    ruled = payout is not None and payout.event in RULINGS and payout.cosigner is look.case.role
-    if not ruled or text is None:
+    if text is None or ruling_to_sign(look.record, look.case.role) is None:
         raise NothingOffered("Nobody has offered you a split; look at `tripartite agent case`.")
     shown = endings.carrying_out(look.record, look.case.role, look.details)
     digest = read_envelope(text).digest

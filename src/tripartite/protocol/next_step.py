@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from tripartite.domain.key_exchange import Round, next_round
-from tripartite.domain.lifecycle import MAY_HOLD_MONEY, Event, Teller, is_open, open_moves, verbs
+from tripartite.domain.lifecycle import (
+    MAY_HOLD_MONEY,
+    RULINGS,
+    Event,
+    Teller,
+    is_open,
+    open_moves,
+    verbs,
+)
 from tripartite.domain.parties import Role
 from tripartite.protocol.record import (
     PAYOUT_INFO_ROUND,
@@ -161,6 +169,21 @@ def open_verbs(record: Record, role: Role) -> tuple[str, ...]:
         elif verb != barred:
             found.append(verb)
     return tuple(found)
+
+
+def ruling_to_sign(record: Record, role: Role) -> Payout | None:
+    """The ruling that this trader is to carry out with the arbiter, as long as nothing is sent."""
+    payout = record.payout
+    if payout is None or payout.event not in RULINGS or payout.cosigner is not role:
+        return None
+    waits = is_open(record.state, Event.PAYOUT_BROADCAST, by=Teller(role.value))
+    return payout if waits and payout.txid is None else None
+
+
+def is_argued(record: Record) -> bool:
+    """Whether statements and evidence are heard: as long as the arbiter can rule."""
+    can_rule = is_open(record.state, Event.RULED_SPLIT, by=Teller.ARBITER)
+    return can_rule and record.disputed_by is not None
 
 
 def awaits_move(record: Record) -> bool:

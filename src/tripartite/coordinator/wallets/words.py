@@ -10,10 +10,10 @@ from typing import Final
 from tripartite.coordinator.wallets.errors import EvidenceTooLarge, OfferChanged, WordsMissing
 from tripartite.coordinator.wallets.moving import destination, is_paid_as_before, named, new_terms
 from tripartite.domain.addresses import parse_address
-from tripartite.domain.lifecycle import RULINGS, Event, MoveNotOpen, Teller, is_open
+from tripartite.domain.lifecycle import MoveNotOpen
 from tripartite.domain.parties import Role
 from tripartite.domain.settlement import divide, ruling
-from tripartite.protocol.next_step import MOVE, must_accept, open_verbs
+from tripartite.protocol.next_step import MOVE, is_argued, must_accept, open_verbs, ruling_to_sign
 from tripartite.protocol.record import Record
 from tripartite.protocol.succession import may_replace
 
@@ -59,27 +59,15 @@ def open_clicks(record: Record, role: Role, successor: Record | None = None) -> 
     if must_accept(record, role):
         return (Click.ACCEPT, Click.CANCEL)
     found = [Click(verb) for verb in open_verbs(record, role) if verb != MOVE]
-    if must_carry_out(record, role) and Click.AGREE not in found:
+    if ruling_to_sign(record, role) is not None and Click.AGREE not in found:
         found.insert(0, Click.AGREE)
     if destination(record, role, successor) is not None:
         found.insert(0, Click.MOVE)
-    if _is_argued(record):
+    if is_argued(record):
         found += [Click.STATE, Click.EVIDENCE]
     if successor is None and may_replace(record, role):
         found.append(Click.REPLACE)
     return tuple(found)
-
-
-def must_carry_out(record: Record, role: Role) -> bool:
-    """Whether a ruling waits for this trader, who signs it with the arbiter."""
-    payout = record.payout
-    return (
-        payout is not None
-        and payout.event in RULINGS
-        and payout.cosigner is role
-        and payout.txid is None
-        and is_open(record.state, Event.PAYOUT_BROADCAST, by=Teller(role.value))
-    )
 
 
 def check_open(record: Record, role: Role, click: Click, successor: Record | None = None) -> None:
@@ -99,9 +87,8 @@ def on_the_table(record: Record, role: Role) -> Content:
     for by, offer in record.offers.items():
         if by is not role and offer.vendor_share is not None:
             return {"vendor_share": str(offer.vendor_share)}
-    if must_carry_out(record, role) and record.payout is not None:
-        return {"vendor_bps": str(record.payout.vendor_bps)}
-    return {}
+    ruled = ruling_to_sign(record, role)
+    return {} if ruled is None else {"vendor_bps": str(ruled.vendor_bps)}
 
 
 def check_words(
@@ -174,13 +161,6 @@ def _check_replacement(record: Record, role: Role, content: Content) -> None:
     new = new_terms(record, role, int(_said(content, "arbiter_bps")))
     if content.get("amount", str(new.amount)) != str(new.amount):
         raise OfferChanged(f"What is sure to arrive is {new.amount} piconero now.")
-
-
-def _is_argued(record: Record) -> bool:
-    """Whether statements and evidence are heard: as long as the arbiter can rule."""
-    return record.disputed_by is not None and is_open(
-        record.state, Event.RULED_SPLIT, by=Teller.ARBITER
-    )
 
 
 def _said(content: Content, name: str) -> str:
