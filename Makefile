@@ -24,7 +24,7 @@ check: setup ## formatting, lint, types, import contracts, generated docs, lock 
 	$(BIN)/python scripts/check_locks.py
 
 test: setup ## all tests, on two cores, the cheap ones first; writes build/lies.json
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/contract tests/functional tests/liars
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/unit tests/contract tests/functional tests/liars
 	$(BIN)/python -m pytest tests/web
 
 demo: setup ## one escrow on a regtest network; ARGS=--keep leaves one to click through

@@ -1,4 +1,8 @@
-"""Unit tests touch no network: a socket opened by one is an error."""
+"""Unit tests touch no network: a socket opened by one is an error.
+
+That holds for the whole process. Whatever serves in it meanwhile would be struck, so ``make test``
+keeps its order: a worker that has begun with other tests gets no unit test any more.
+"""
 
 from __future__ import annotations
 

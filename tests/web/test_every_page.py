@@ -184,7 +184,7 @@ def test_a_new_token_is_shown_well(site: Site, windows: Browsers) -> None:
     for language, page in windows.pages.items():
         page.goto(f"{site.origin}/account/tokens")
         page.locator("#id_label").fill("X")
-        page.locator("main form button").click()
+        _press(page, "main form button")
         assert "tri_" in page.inner_text("main")
         look_everywhere(page, "page-token-made", language)
 
@@ -194,9 +194,9 @@ def test_maintenance_is_announced_well(site: Site, windows: Browsers) -> None:
     for language, page in windows.pages.items():
         page.goto(f"{site.origin}/operation")
         page.locator("#id_reason").fill("XMR")
-        page.locator("button[name=on]").click()
+        _press(page, "button[name=on]")
         look_everywhere(page, "page-operation-maintenance", language)
-        page.locator("button[name=on]").click()
+        _press(page, "button[name=on]")
 
 
 @dataclass(frozen=True)
@@ -248,8 +248,13 @@ def _send(page: Page, fields: Mapping[str, str], *, is_old: bool) -> Response | 
         page.locator(f"[name={name}]").fill(value)
     if is_old:
         page.evaluate("document.querySelector('main [name=csrfmiddlewaretoken]').value = 'old'")
+    return _press(page, "main form button")
+
+
+def _press(page: Page, button: str) -> Response | None:
+    """Press the first such button and wait for the page that answers, which ``click`` doesn't."""
     with page.expect_navigation() as sent:
-        page.locator("main form button").first.click()
+        page.locator(button).first.click()
     return sent.value
 
 
@@ -308,7 +313,7 @@ class Desk:
             page.goto(f"{self.origin}{path}")
             for field, value in fields.items():
                 page.locator(f"[name={field}]").fill(value)
-            page.locator("main form .actions button").first.click()
+            _press(page, "main form .actions button")
 
         self.look(name, go)
 
@@ -319,10 +324,10 @@ class Desk:
         for field, value in fields.items():
             page.locator(f"[name={field}]").fill(value)
         if fields:
-            page.locator("main form .actions button").first.click()
+            _press(page, "main form .actions button")
         for box in page.get_by_role("checkbox").all():
             box.check()
-        page.locator("main form .actions button").first.click()
+        _press(page, "main form .actions button")
 
 
 @pytest.fixture
@@ -493,4 +498,4 @@ def _send_an_old_form(page: Page, origin: str) -> None:
     page.evaluate("document.querySelector('main [name=csrf]').value = 'old'")
     for field in ("other", "arbiter", "amount", "subject", "address"):
         page.locator(f"[name={field}]").fill("x")
-    page.locator("main form .actions button").click()
+    _press(page, "main form .actions button")

@@ -109,6 +109,10 @@ class Seat:
         """Whether this party's agent knows of the escrow."""
         return self.party.escrow(self._escrow_id) is not None
 
+    def can_accept(self) -> bool:
+        """Whether this party's agent knows of the escrow and who its parties are."""
+        return self.party.knows_parties(self._escrow_id)
+
     def alarms(self) -> list[str]:
         """The codes of what this party's agent refused to believe."""
         return self.party.alarms(self._escrow_id)
@@ -183,8 +187,8 @@ class Deal:
             return api.ask("GET", f"/api/escrow/{self.escrow_id}").status == 200
 
     def is_proposed_to_all(self) -> bool:
-        """Vendor's and arbiter's agents have heard of it."""
-        return self.vendor.has_heard() and self.arbiter.has_heard()
+        """Vendor's and arbiter's agents have heard of it, and by whom."""
+        return self.vendor.can_accept() and self.arbiter.can_accept()
 
     def is_agreed(self) -> bool:
         """All three signed the same terms."""

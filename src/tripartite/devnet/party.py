@@ -232,6 +232,14 @@ class Party:
         escrows = cast("list[Mapping[str, object]]", self.status()["escrows"])
         return next((one for one in escrows if one["escrow_id"] == escrow_id), None)
 
+    def knows_parties(self, escrow_id: str) -> bool:
+        """Its agent has heard of the escrow and asked which accounts the three have."""
+        journal = look_into(self.home)
+        try:
+            return any(case.names for case in journal.cases() if case.escrow_id == escrow_id)
+        finally:
+            journal.close()
+
     def alarms(self, escrow_id: str) -> list[str]:
         """The codes of what its agent refused to believe about one escrow."""
         alarms = cast("list[Mapping[str, object]]", self.status()["alarms"])
