@@ -6,13 +6,16 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
 from allauth.mfa.utils import decrypt
+from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.contrib.sessions.models import Session
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -21,9 +24,13 @@ from django.test import Client, override_settings
 from tests.contract.test_page_access import browser
 from tests.contract.test_pages import PASSWORD, sign_in
 from tripartite.coordinator.accounts.models import Account
+from tripartite.coordinator.accounts.sessions import SESSIONS_KEY, forget_ended
 from tripartite.coordinator.keyring import SealedRowMoved, _keyring_at
 from tripartite.coordinator.ops.health import checks
 from tripartite.coordinator.rotating import keyring_trouble, list_keys, rotate
+from tripartite.coordinator.storing import now, write_transaction
+from tripartite.coordinator.work.queue import wake
+from tripartite.coordinator.work.runner import Runner
 
 APP = Authenticator.Type.TOTP
 CODES = Authenticator.Type.RECOVERY_CODES
@@ -83,7 +90,7 @@ def test_what_a_second_factor_is_made_of_is_nowhere_in_the_database(careful: Cli
     seed = decrypt(Authenticator.objects.get(type=CODES).data["seed"])
 
     stored = json.dumps(rows())
-    sessions = str([one.get_decoded() for one in Session.objects.all()])
+    sessions = stored_sessions()
 
     assert re.fullmatch(r"[0-9a-f]{80}", seed)
     assert [text for text in (secret, seed) if text in stored + sessions] == []
@@ -140,11 +147,85 @@ def test_second_factors_of_an_earlier_version_are_sealed_and_go_on(careful: Clie
     MigrationExecutor(connection).migrate([("accounts", "0003_pages")])
     assert rows()["totp"]["secret"] == secret
 
-    MigrationExecutor(connection).migrate([("accounts", "0004_second_factors_sealed")])
+    MigrationExecutor(connection).migrate([("accounts", "0005_no_secrets_in_sessions")])
 
     assert secret not in json.dumps(rows())
     assert sign_in_with(code_of(secret, 7))
     assert sign_in_with(codes[0])
+
+
+def secret_being_set_up(client: Client) -> str:
+    page = client.get("/second-factor/totp/activate/").text
+    return str(re.findall(r'value="([A-Z2-7]{32})"', page)[0])
+
+
+def stored_sessions() -> str:
+    return str([one.get_decoded() for one in Session.objects.all()])
+
+
+def test_the_secret_of_an_app_that_is_being_set_up_is_sealed_too(careful: Client) -> None:
+    secret = secret_being_set_up(careful)
+
+    assert "mfa.totp.secret" in stored_sessions()
+    assert secret not in stored_sessions()
+    # A wrong code doesn't lose it, nor does another page.
+    careful.post("/second-factor/totp/activate/", {"code": "000000"})
+    assert careful.get("/escrows").status_code == 200
+    done = careful.post("/second-factor/totp/activate/", {"code": code_of(secret, 8)})
+    assert done.status_code == 302
+    assert "mfa.totp.secret" not in stored_sessions()
+
+
+def test_a_secret_that_was_copied_into_another_session_opens_nothing(careful: Client) -> None:
+    secret = secret_being_set_up(careful)
+    (mine,) = Session.objects.all()
+    Session.objects.create(
+        session_key="a" * 32, session_data=mine.session_data, expire_date=mine.expire_date
+    )
+    careful.cookies[settings.SESSION_COOKIE_NAME] = "a" * 32
+
+    assert secret not in careful.get("/second-factor/totp/activate/").text
+
+
+def test_an_app_that_is_set_up_while_the_keyring_is_away_is_told_so(
+    careful: Client, ring: Path
+) -> None:
+    secret_being_set_up(careful)
+    ring.unlink()
+
+    page = careful.get("/second-factor/totp/activate/")
+
+    assert page.status_code == 503
+    assert "coordinator_keyring_unusable" in page.text
+
+
+def test_sessions_of_an_earlier_version_with_a_secret_in_the_clear_end(careful: Client) -> None:
+    clear = DatabaseStore()
+    clear["mfa.totp.secret"] = "JBSWY3DPEHPK3PXP"
+    clear.create()
+    clear["mfa.totp.secret"] = "JBSWY3DPEHPK3PXP"
+    clear.save()
+    MigrationExecutor(connection).migrate([("accounts", "0004_second_factors_sealed")])
+
+    MigrationExecutor(connection).migrate([("accounts", "0005_no_secrets_in_sessions")])
+
+    assert "JBSWY3DPEHPK3PXP" not in stored_sessions()
+    assert careful.get("/escrows").status_code == 200, "others stay signed in"
+
+
+def test_sessions_that_are_over_are_deleted(careful: Client) -> None:
+    sign_in(browser(None), "careful")
+    over, here = Session.objects.order_by("expire_date")
+    assert UserSession.objects.count() == 2
+    UserSession.objects.update(created_at=now() - timedelta(hours=2))
+    Session.objects.filter(pk=over.pk).update(expire_date=now() - timedelta(seconds=1))
+    with write_transaction():
+        wake(SESSIONS_KEY, at=now())
+
+    assert Runner({SESSIONS_KEY: forget_ended}).step()
+
+    assert [one.pk for one in Session.objects.all()] == [here.pk]
+    assert [one.session_key for one in UserSession.objects.all()] == [here.pk]
 
 
 def without_file(ring: Path) -> None:

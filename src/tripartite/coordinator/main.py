@@ -25,6 +25,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
+from tripartite.coordinator.accounts.sessions import SESSIONS_KEY, forget_ended
 from tripartite.coordinator.configuration import Configuration
 from tripartite.coordinator.events.following import Nudge
 from tripartite.coordinator.events.gateway import Gateway
@@ -226,6 +227,7 @@ def handlers(configuration: Configuration, own: OwnNode) -> Mapping[str, Handler
         NODE_KEY: watch_node(own),
         PULSE_KEY: pulse,
         AUDIT_KEY: audit_on,
+        SESSIONS_KEY: forget_ended,
         PAYOUT: watch_payouts(
             own,
             required=configuration.confirmations,
@@ -247,7 +249,7 @@ def handlers(configuration: Configuration, own: OwnNode) -> Mapping[str, Handler
 def _wake_at_start() -> None:
     """What is always to be done, by whichever node comes to it."""
     with write_transaction():
-        for key in (NODE_KEY, PULSE_KEY, AUDIT_KEY, *FOLLOWERS):
+        for key in (NODE_KEY, PULSE_KEY, AUDIT_KEY, SESSIONS_KEY, *FOLLOWERS):
             wake(key, at=now())
 
 

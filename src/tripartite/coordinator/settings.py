@@ -157,6 +157,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # Sessions and cookies. Over plain HTTP only a loopback address or a hidden service is served.
 _TLS: Final = COORDINATOR.public_origin.startswith("https:")
+SESSION_ENGINE = "tripartite.coordinator.accounts.sessions"
 SESSION_COOKIE_NAME = "__Host-session" if _TLS else "session"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _TLS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True

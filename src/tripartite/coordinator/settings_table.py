@@ -143,7 +143,7 @@ SETTINGS: Final = (
         "path",
         "<DATA_DIR>/keyring",
         "Keys that seal secrets in the database: logins of registered wallet RPCs, addresses of "
-        "notification channels, secrets of second factors. Made when first needed, mode 0600; the same on all nodes.",
+        "notification channels, secrets of second factors, also of one that is being set up. Made when first needed, mode 0600; the same on all nodes.",
     ),
     Setting(
         "MAX_ESCROW_AMOUNT",

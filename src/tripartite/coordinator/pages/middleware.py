@@ -48,12 +48,16 @@ class Policy(CSPMiddleware):
 
 
 class Sessions(SessionMiddleware):
-    """Sessions, kept in the database."""
+    """Sessions, kept in the database; what is sealed in one is stored when the page is done."""
 
     def __call__(self, request: HttpRequest) -> _Response:
         if request.path.startswith(_API):
             return self.get_response(request)
-        return super().__call__(request)
+        try:
+            return super().__call__(request)
+        except KeyringUnusable as error:
+            _log.error("sealed_secret_lost", code=error.code)
+            return refused(request, error)
 
 
 class Language(LocaleMiddleware):
