@@ -696,6 +696,7 @@ OWN: Mapping[str, str] = {
     "agent/page/server.py": "addresses of requests; tests/unit/agent/test_page.py sends odd ones",
     "cli/demo.py": _DEVNET,
     "coordinator/accounts/second_factors.py": _OWN_TABLES,
+    "coordinator/accounts/sessions.py": _OWN_TABLES,
     "coordinator/accounts/tokens.py": _OWN_TABLES,
     "coordinator/arbiters/api.py": _OWN_TABLES,
     "coordinator/doctor/looking.py": _SETTINGS,
